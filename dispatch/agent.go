@@ -1,0 +1,262 @@
+package dispatch
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// agent is one who works at the desk, or did when the log was written.
+type agent struct {
+	id       string
+	known    bool // in the config
+	capacity int
+	queues   []*queue
+
+	sessions Availability // what they say
+	duty     Duty
+	missed   bool
+	grace    timer
+	since    time.Time // of avail
+
+	avail Availability // follows from sessions, duty and missed
+	owned line
+	free  bool // known, available and under his capacity
+	woken bool // in Desk.woken
+}
+
+func byID(a, b *agent) int { return strings.Compare(a.id, b.id) }
+
+// agent returns the one of that ID, and makes one whom only the log knows.
+func (d *Desk) agent(id string) *agent {
+	a := d.agents[id]
+	if a == nil {
+		a = &agent{id: id}
+		a.grace.agent = a
+		d.agents[id] = a
+	}
+	return a
+}
+
+func (a *agent) of(q *queue) bool { return slices.Contains(a.queues, q) }
+
+// gone tells that nothing can reach him until he comes back.
+func (a *agent) gone() bool { return a.sessions == Offline || a.duty == Off }
+
+// considered is his availability, all things considered.
+func (a *agent) considered() Availability {
+	switch {
+	case a.gone():
+		return Offline
+	case a.duty == AwayNow || a.missed:
+		return Away
+	}
+	return a.sessions
+}
+
+// rate is the best that an agent's sessions say.
+func (c *Config) rate(sessions []Session) Availability {
+	best := Offline
+	for _, s := range sessions {
+		v := c.rateShow(s.Room, s.Idle)
+		if s.Account != Unknown {
+			v = min(v, c.rateShow(s.Account, s.Idle))
+		}
+		best = max(best, v)
+	}
+	return best
+}
+
+func (c *Config) rateShow(show Show, idle bool) Availability {
+	if show == Online || show == ShowAway && idle && !c.IdleIsAway {
+		return Available
+	}
+	return Away
+}
+
+// speaker returns an agent of the config who just did something, which ends the away of a missed answer.
+func (d *Desk) speaker(id string) (*agent, error) {
+	a := d.agents[id]
+	if a == nil || !a.known {
+		return nil, ErrNotAgent
+	}
+	if a.missed {
+		d.emit(Fact{Kind: Returned, Agent: id})
+	}
+	return a, nil
+}
+
+func (d *Desk) sessions(in Sessions) error {
+	a := d.agents[in.Agent]
+	if a == nil || !a.known {
+		return ErrNotAgent
+	}
+	d.present(a, d.cfg.rate(in.Sessions), a.gone())
+	return nil
+}
+
+func (d *Desk) told(in Told) error {
+	a, err := d.speaker(in.Agent)
+	if err != nil || in.Duty == a.duty {
+		return err
+	}
+	wasGone := a.gone()
+	d.emit(Fact{Kind: DutySet, Agent: a.id, Duty: in.Duty})
+	d.present(a, a.sessions, wasGone)
+	return nil
+}
+
+// present records what an agent's sessions say, and starts or ends his grace.
+func (d *Desk) present(a *agent, says Availability, wasGone bool) {
+	running := a.grace.pos > 0
+	grace := time.Time{}
+	switch {
+	case says != Offline && a.duty != Off: // he is there
+	case running:
+		grace = d.clock.Add(a.grace.at.Sub(d.deskTime(d.clock)))
+	case !wasGone && a.owned.len() > 0:
+		grace = d.clock.Add(d.cfg.Grace)
+	}
+	if says != a.sessions || running == grace.IsZero() {
+		d.emit(Fact{Kind: Presence, Agent: a.id, Avail: says, Until: grace})
+	}
+}
+
+// graceOver takes from an agent who did not come back all that he has.
+func (d *Desk) graceOver(a *agent) {
+	d.emit(Fact{Kind: GraceOver, Agent: a.id})
+	for _, t := range slices.Collect(a.owned.all()) {
+		d.release(t, Gone)
+	}
+}
+
+func (d *Desk) applyToAgent(f *Fact) error {
+	if f.Agent == "" {
+		return errNobody
+	}
+	switch f.Kind {
+	case DutySet:
+		if f.Duty > Off {
+			return errValue
+		}
+		d.agent(f.Agent).duty = f.Duty
+	case Presence:
+		if f.Avail > Available {
+			return errValue
+		}
+		a := d.agent(f.Agent)
+		a.sessions = f.Avail
+		d.timers.set(&a.grace, d.until(f))
+	case GraceOver:
+		a := d.agents[f.Agent]
+		if a == nil || a.grace.pos == 0 {
+			return errNoGrace
+		}
+		d.timers.set(&a.grace, time.Time{})
+	case Returned:
+		a := d.agents[f.Agent]
+		if a == nil || !a.missed {
+			return errNotMissed
+		}
+		a.missed = false
+	}
+	d.refresh(d.agents[f.Agent], f.At)
+	return nil
+}
+
+// refresh follows up a change of an agent in all that depends on it.
+func (d *Desk) refresh(a *agent, at time.Time) {
+	if v := a.considered(); v != a.avail {
+		if a.known {
+			there := int(min(v, Away)) - int(min(a.avail, Away))
+			for _, q := range a.queues {
+				q.there += there
+			}
+		}
+		a.avail, a.since = v, at
+	}
+	free := a.known && a.avail == Available && a.owned.len() < a.capacity
+	if free == a.free {
+		return
+	}
+	a.free = free
+	by := 1
+	if !free {
+		by = -1
+	}
+	for _, q := range a.queues {
+		q.free += by
+		if a.woken {
+			q.woken += by
+		}
+	}
+	if free {
+		d.wake(a)
+	}
+}
+
+// wake notes that a free agent may now be given what he could not be given before.
+func (d *Desk) wake(a *agent) {
+	if a.woken {
+		return
+	}
+	a.woken = true
+	d.woken = append(d.woken, a)
+	for _, q := range a.queues {
+		q.woken++
+	}
+}
+
+// rest forgets who woke.
+func (d *Desk) rest() {
+	for _, a := range d.woken {
+		a.woken = false
+		if a.free {
+			for _, q := range a.queues {
+				q.woken--
+			}
+		}
+	}
+	clear(d.woken)
+	d.woken = d.woken[:0]
+}
+
+// AgentState is what the desk believes of an agent.
+type AgentState struct {
+	ID       string
+	Avail    Availability // all things considered
+	Sessions Availability // by his sessions alone
+	Duty     Duty
+	Missed   bool
+	Since    time.Time // of Avail
+	GraceEnd time.Time // zero: none. While the desk is paused: as it stood when the pause began
+	Load     int
+	Capacity int
+}
+
+func (d *Desk) state(a *agent) AgentState {
+	s := AgentState{ID: a.id, Avail: a.avail, Sessions: a.sessions, Duty: a.duty, Missed: a.missed,
+		Since: a.since, Load: a.owned.len(), Capacity: a.capacity}
+	if a.grace.pos > 0 {
+		s.GraceEnd = a.grace.at.Add(d.stood)
+	}
+	return s
+}
+
+// Agents returns all agents of the config in the order of ID.
+func (d *Desk) Agents() []AgentState {
+	all := make([]AgentState, len(d.roster))
+	for i, a := range d.roster {
+		all[i] = d.state(a)
+	}
+	return all
+}
+
+// Agent returns one of them.
+func (d *Desk) Agent(id string) (AgentState, bool) {
+	a := d.agents[id]
+	if a == nil || !a.known {
+		return AgentState{}, false
+	}
+	return d.state(a), true
+}

@@ -1,0 +1,146 @@
+package dispatch
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// snapshotVersion is what Snapshot writes and Restore reads. Fields are added, never re-meant.
+const snapshotVersion = 1
+
+// snapshot is the state as the facts made it; times marked so are desk time, which is wall time less Stood.
+type snapshot struct {
+	Version  int             `json:"v"`
+	Next     uint64          `json:"next"`
+	Last     time.Time       `json:"last,omitzero"`
+	Paused   bool            `json:"paused,omitempty"`
+	PausedAt time.Time       `json:"paused_at,omitzero"`
+	Stood    time.Duration   `json:"stood,omitempty"`
+	Opened   uint64          `json:"opened,omitempty"`
+	Assigned uint64          `json:"assigned,omitempty"`
+	Released uint64          `json:"released,omitempty"`
+	Closed   uint64          `json:"closed,omitempty"`
+	Agents   []agentSnapshot `json:"agents"`  // by ID, those of whom a fact spoke
+	Threads  []openSnapshot  `json:"threads"` // by number
+}
+
+type agentSnapshot struct {
+	ID       string       `json:"id"`
+	Sessions Availability `json:"sessions,omitempty"`
+	Duty     Duty         `json:"duty,omitempty"`
+	Missed   bool         `json:"missed,omitempty"`
+	Since    time.Time    `json:"since,omitzero"`
+	Grace    time.Time    `json:"grace,omitzero"` // desk time
+}
+
+type openSnapshot struct {
+	Thread
+	Until time.Time `json:"until,omitzero"` // desk time
+	Cool  []cooling `json:"cool,omitempty"` // desk time
+}
+
+// Snapshot returns the whole state for Restore; the same state gives the same bytes.
+// It costs O(n log n) in the open threads.
+func (d *Desk) Snapshot() ([]byte, error) {
+	s := snapshot{
+		Version: snapshotVersion, Next: d.next, Last: d.last,
+		Paused: d.paused, PausedAt: d.pausedAt, Stood: d.stood,
+		Opened: d.counts.Opened, Assigned: d.counts.Assigned, Released: d.counts.Released, Closed: d.counts.Closed,
+		Agents:  []agentSnapshot{},
+		Threads: make([]openSnapshot, 0, len(d.threads)),
+	}
+	for _, id := range slices.Sorted(maps.Keys(d.agents)) {
+		a := d.agents[id]
+		as := agentSnapshot{ID: id, Sessions: a.sessions, Duty: a.duty, Missed: a.missed, Since: a.since}
+		if a.grace.pos > 0 {
+			as.Grace = a.grace.at
+		}
+		if as != (agentSnapshot{ID: id}) {
+			s.Agents = append(s.Agents, as)
+		}
+	}
+	for _, n := range slices.Sorted(maps.Keys(d.threads)) {
+		t := d.threads[n]
+		s.Threads = append(s.Threads, openSnapshot{t.Thread, t.until, t.cool})
+	}
+	data, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("dispatch: snapshot: %w", err)
+	}
+	return data, nil
+}
+
+// Restore is New with a state that Snapshot returned. Data that can't be a state is an error.
+func Restore(cfg Config, data []byte) (*Desk, error) {
+	d := New(cfg)
+	var s snapshot
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, fmt.Errorf("dispatch: restore: %w", err)
+	}
+	if s.Version != snapshotVersion {
+		return nil, fmt.Errorf("dispatch: restore: version %d, this program reads %d", s.Version, snapshotVersion)
+	}
+	d.next, d.last = s.Next, s.Last
+	d.paused, d.pausedAt, d.stood = s.Paused, s.PausedAt, s.Stood
+	d.counts = Counts{Opened: s.Opened, Assigned: s.Assigned, Released: s.Released, Closed: s.Closed}
+	for i, as := range s.Agents {
+		if i > 0 && s.Agents[i-1].ID >= as.ID {
+			return nil, fmt.Errorf("dispatch: restore: agent %q: %w", as.ID, errOrder)
+		}
+		if err := d.restoreAgent(as); err != nil {
+			return nil, fmt.Errorf("dispatch: restore: agent %q: %w", as.ID, err)
+		}
+	}
+	for i, ts := range s.Threads {
+		if i > 0 && s.Threads[i-1].N >= ts.N {
+			return nil, fmt.Errorf("dispatch: restore: thread %d: %w", ts.N, errOrder)
+		}
+		if err := d.restoreThread(ts); err != nil {
+			return nil, fmt.Errorf("dispatch: restore: thread %d: %w", ts.N, err)
+		}
+	}
+	return d, nil
+}
+
+func (d *Desk) restoreAgent(s agentSnapshot) error {
+	switch {
+	case s.ID == "":
+		return errNobody
+	case s.Sessions > Available || s.Duty > Off:
+		return errValue
+	}
+	a := d.agent(s.ID)
+	a.sessions, a.duty, a.missed = s.Sessions, s.Duty, s.Missed
+	d.timers.set(&a.grace, s.Grace)
+	d.refresh(a, s.Since)
+	a.since = s.Since
+	return nil
+}
+
+func (d *Desk) restoreThread(s openSnapshot) error {
+	switch {
+	case s.N == 0 || s.N >= d.next || s.Conversation == 0:
+		return errNumber
+	case !s.Open:
+		return errNotOpen
+	case s.Owner != "" && (s.Owner != s.Last || s.Owner == s.Self):
+		return errOwner
+	}
+	t := &thread{Thread: s.Thread, until: s.Until, cool: s.Cool}
+	d.keep(t)
+	if t.Owner == "" {
+		d.enter(t, d.last)
+		return nil
+	}
+	a := d.agent(t.Owner)
+	a.owned.insert(t)
+	d.refresh(a, a.since)
+	d.retime(t, d.deskTime(d.last))
+	return nil
+}
+
+var errOrder = errors.New("it is there twice or out of order")
