@@ -1,0 +1,321 @@
+package muc
+
+import (
+	"strings"
+
+	"frontdesk/component/stanza"
+)
+
+// administration: lists of affiliations and roles, and changes of them (§8, §9, §10.3
+// to §10.8). A request with several items is done whole or not at all.
+func administration() feature {
+	return feature{iq: []handler{
+		{atRoom, "get", nsAdmin, "query", (*step).adminList},
+		{atRoom, "set", nsAdmin, "query", (*step).adminSet},
+	}}
+}
+
+// order is one item of a request, understood.
+type order struct {
+	jid         stanza.JID  // whose affiliation changes, or
+	target      *occupant   // whose role changes
+	affiliation Affiliation // to this
+	role        role        // or this
+	reason      string
+}
+
+// actor is who asks.
+type actor struct {
+	bare        stanza.JID
+	affiliation Affiliation
+	occupant    *occupant // nil where he is not in the room
+}
+
+func (st *step) actor() actor {
+	a := actor{bare: st.from.Bare()}
+	a.affiliation = st.s.standing(st.room, a.bare)
+	if sess := st.session(); sess != nil {
+		a.occupant = sess.occ
+	}
+	return a
+}
+
+func (a actor) nick() string {
+	if a.occupant == nil {
+		return ""
+	}
+	return a.occupant.nick
+}
+
+func (a actor) role() role {
+	if a.occupant == nil {
+		return noRole
+	}
+	return a.occupant.role
+}
+
+// adminList answers with everybody of one affiliation or role. In a semi-anonymous
+// room addresses are for those who may edit the list.
+func (st *step) adminList() error {
+	item := st.in.First().Child(nsAdmin, "item")
+	if item == nil {
+		return errBadRequest
+	}
+	who, q := st.actor(), stanza.New(nsAdmin, "query")
+	wanted, isAffiliation := affiliationNamed(item.Attr("affiliation"))
+	kind, isRole := roleNamed(item.Attr("role"))
+	switch {
+	case isAffiliation == isRole || wanted == None && isAffiliation || kind == noRole && isRole:
+		return errBadRequest
+	case isRole && who.role() < moderator,
+		isAffiliation && who.affiliation < Admin,
+		isAffiliation && wanted >= Admin && who.affiliation < Owner:
+		return errForbidden
+	case isRole:
+		st.listRole(q, kind)
+	default:
+		st.listAffiliation(q, wanted)
+	}
+	return st.result(q)
+}
+
+func (st *step) listAffiliation(q *stanza.Element, a Affiliation) {
+	for _, jid := range st.room.rank.list(a) {
+		nick := ""
+		if a > None {
+			nick = st.room.nicks[jid]
+		}
+		q.Add(stanza.New(nsAdmin, "item", "affiliation", a.String(), "jid", jid, "nick", nick))
+	}
+}
+
+func (st *step) listRole(q *stanza.Element, as role) {
+	for _, o := range st.room.occupants {
+		if s := o.best(); o.role == as && s != nil {
+			q.Add(stanza.New(nsAdmin, "item", "affiliation", o.affiliation.String(), "jid", string(s.jid),
+				"nick", o.nick, "role", as.String()))
+		}
+	}
+}
+
+// adminSet changes affiliations and roles.
+func (st *step) adminSet() error {
+	orders, err := st.orders()
+	if err != nil {
+		return err
+	}
+	who, draft := st.actor(), st.room.rank.draft()
+	owners := len(draft.list(Owner))
+	for _, o := range orders {
+		if o.target != nil {
+			err = mayChangeRole(who, o)
+		} else {
+			err = st.mayAffiliate(who, o, draft)
+			draft.set(string(o.jid), o.affiliation)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	switch {
+	case owners > 0 && len(draft.list(Owner)) == 0:
+		return errConflict // the last owner
+	case len(draft.granted) > maxGranted:
+		return errBusy
+	}
+	st.execute(who, orders)
+	return nil
+}
+
+// orders reads the items.
+func (st *step) orders() ([]order, error) {
+	var all []order
+	for item := range st.in.First().Elements() {
+		if !item.Is(nsAdmin, "item") {
+			continue
+		}
+		o, err := st.order(item)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, o); len(all) > maxItems {
+			return nil, errBadRequest
+		}
+	}
+	if len(all) == 0 {
+		return nil, errBadRequest
+	}
+	return all, nil
+}
+
+func (st *step) order(item *stanza.Element) (order, error) {
+	o := order{reason: cut(strings.TrimSpace(item.ChildText(nsAdmin, "reason")), maxStatus)}
+	var isAffiliation, isRole bool
+	o.affiliation, isAffiliation = affiliationNamed(item.Attr("affiliation"))
+	o.role, isRole = roleNamed(item.Attr("role"))
+	jid, nick := item.Attr("jid"), item.Attr("nick")
+	if isAffiliation == isRole || item.Attr("affiliation") != "" && item.Attr("role") != "" {
+		return o, errBadRequest
+	}
+	target := st.room.byNick[fold(nick)]
+	switch {
+	case isAffiliation && jid != "":
+		o.jid = stanza.JID(strings.ToLower(string(stanza.JID(jid).Bare())))
+		if !addressable(o.jid) {
+			return o, errMalformed
+		}
+	case nick == "":
+		return o, errBadRequest
+	case target == nil:
+		return o, errNotFound
+	case isAffiliation && target == st.room.desk:
+		return o, errNotAllowed
+	case isAffiliation:
+		o.jid = target.bare
+	default:
+		o.target = target
+	}
+	return o, nil
+}
+
+// addressable reports whether a bare JID can be one: what clients write comes through
+// no server's checks. RFC 6122 §2.1.
+func addressable(jid stanza.JID) bool {
+	d, l := jid.Domain(), jid.Local()
+	return d != "" && len(d) < 1024 && len(l) < 1024 && !strings.HasPrefix(string(jid), "@") &&
+		!strings.ContainsFunc(string(jid), func(r rune) bool { return r <= ' ' || r == 0x7F || strings.ContainsRune(`"&'<>`, r) }) &&
+		!strings.Contains(d, "@")
+}
+
+// mayAffiliate checks one change (§5.2, §9, §10), with the changes before it drafted.
+func (st *step) mayAffiliate(who actor, o order, draft ranks) error {
+	now := draft.of(o.jid)
+	switch {
+	case who.affiliation < Admin, o.affiliation >= Admin && who.affiliation < Owner:
+		return errForbidden
+	case o.jid == who.bare && o.affiliation == Outcast:
+		return errConflict
+	case now >= Admin && who.affiliation < Owner && now != o.affiliation:
+		return errNotAllowed
+	case st.s.shut(o.jid) && o.affiliation > None:
+		return errNotAllowed
+	case now == o.affiliation:
+		return nil
+	}
+	after := draft.draft()
+	after.set(string(o.jid), o.affiliation)
+	if after.of(o.jid) == o.affiliation {
+		return nil
+	}
+	if now == Owner && o.jid == who.bare && len(after.list(Owner)) == 1 {
+		return errConflict
+	}
+	e := errNotAllowed
+	e.Text = "The configuration of the service says otherwise."
+	return e
+}
+
+// mayChangeRole checks one change (§8.2 to §8.4, §9.6, §9.7).
+func mayChangeRole(who actor, o order) error {
+	t := o.target
+	switch {
+	case who.role() < moderator,
+		(o.role == moderator || t.role == moderator && o.role != moderator) && who.affiliation < Admin && t.affiliation <= who.affiliation:
+		return errForbidden
+	case t.bare == "", t.affiliation > who.affiliation:
+		return errNotAllowed
+	case o.role == noRole && t == who.occupant:
+		return errConflict
+	case o.role != noRole && o.role < moderator && t.affiliation >= Admin:
+		return errNotAllowed
+	}
+	return nil
+}
+
+// execute does what has been checked: who goes is told, then the one who asked, then the others.
+func (st *step) execute(who actor, orders []order) {
+	r := st.room
+	var gone []notice
+	var changed []*occupant
+	var invited []stanza.JID
+	raised := map[*occupant]bool{}
+	for _, o := range orders {
+		how := notice{actor: who.nick(), reason: o.reason}
+		if o.target != nil {
+			if r.byNick[fold(o.target.nick)] != o.target {
+				continue // gone by an item before
+			}
+			if how.codes = []int{307}; o.role == noRole {
+				gone = append(gone, st.expel(r, o.target, how))
+			} else if o.target.role != o.role {
+				raised[o.target] = o.role == moderator
+				o.target.role = o.role
+				changed = append(changed, o.target)
+			}
+			continue
+		}
+		before := r.rank.of(o.jid)
+		if before == o.affiliation {
+			continue
+		}
+		st.decide(Fact{Kind: Affiliated, Room: r.local, JID: string(o.jid), Affiliation: o.affiliation, From: string(who.bare)})
+		if before < Member && o.affiliation >= Member && o.jid.Local() != "" {
+			invited = append(invited, o.jid) // §9.5; he cannot be in the room yet
+		}
+		g, c := st.reaffiliate(how, raised)
+		gone, changed = append(gone, g...), append(changed, c...)
+	}
+	_ = st.result()
+	for _, n := range gone {
+		st.others(r, n, nil)
+	}
+	for _, o := range changed {
+		if r.byNick[fold(o.nick)] == o {
+			st.promoted(o, raised)
+		}
+	}
+	for i, jid := range invited {
+		st.invite(jid, who, "", nil, i)
+	}
+}
+
+// reaffiliate brings all occupants to what their affiliations are now.
+func (st *step) reaffiliate(how notice, raised map[*occupant]bool) (gone []notice, changed []*occupant) {
+	r := st.room
+	for _, o := range append([]*occupant(nil), r.occupants...) {
+		now := st.s.standing(r, o.bare)
+		if o == r.desk || now == o.affiliation {
+			continue
+		}
+		o.affiliation = now
+		switch {
+		case now == Outcast:
+			how.codes = []int{301}
+			gone = append(gone, st.expel(r, o, how))
+		case now < Member:
+			how.codes = []int{321}
+			gone = append(gone, st.expel(r, o, how))
+		default:
+			was := o.role
+			o.role = usualRole(now)
+			raised[o] = was < moderator && o.role == moderator
+			changed = append(changed, o)
+		}
+	}
+	return gone, changed
+}
+
+// promoted tells everybody what an occupant is now, and a new moderator who the others are.
+func (st *step) promoted(o *occupant, raised map[*occupant]bool) {
+	r := st.room
+	st.show(r, o, nil)
+	for _, s := range o.sessions {
+		st.keep(r, s)
+		for _, x := range r.occupants {
+			if raised[o] && x != o && x != r.desk {
+				st.view(r, x, s)
+			}
+		}
+	}
+	delete(raised, o)
+}

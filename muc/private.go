@@ -1,0 +1,43 @@
+package muc
+
+import "frontdesk/component/stanza"
+
+// privateMessages: from one occupant to another (§7.5). They go to all sessions of
+// his, so their servers are asked for no copies.
+func privateMessages() feature {
+	return feature{info: func(*room) []field {
+		return []field{{"muc#roomconfig_allowpm", "anyone"}}
+	}}
+}
+
+// whisper is a message to an occupant.
+func (st *step) whisper(sess *session) error {
+	if sess == nil {
+		return errAcceptable
+	}
+	if st.in.Type() == "groupchat" {
+		return errBadRequest
+	}
+	o := st.room.byNick[fold(st.to.Resource())]
+	if o == nil {
+		return errNotFound
+	}
+	m, err := st.said(sess.occ)
+	if err != nil {
+		return err
+	}
+	if o == st.room.desk {
+		e := Event{Kind: Whispered, Room: st.room.local, JID: sess.jid, Nick: sess.occ.nick, Stanza: m}
+		st.out.Events = append(st.out.Events, e)
+		return nil
+	}
+	if m.Add(stanza.New(nsUser, "x")); !m.Has(nsHints, "no-copy") {
+		m.Add(stanza.New(nsHints, "no-copy"))
+	}
+	if lasting(m) {
+		st.decide(Fact{Kind: Private, Room: st.room.local, ID: st.id, From: string(sess.occ.bare),
+			Nick: sess.occ.nick, JID: string(o.bare), ToNick: o.nick, Words: m})
+	}
+	st.out.send(addressed(m), o.appendJIDs(nil)...)
+	return nil
+}

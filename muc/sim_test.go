@@ -1,0 +1,285 @@
+package muc
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"frontdesk/component/stanza"
+)
+
+// simulation plays random clients against the service and keeps, for every client, the
+// picture of the room that it would draw from what it receives.
+type simulation struct {
+	*stage
+	rng     *rand.Rand
+	clients []*client
+}
+
+type client struct {
+	jid  stanza.JID
+	in   bool              // by what it was told: 110 came
+	seen map[string]string // nick → affiliation, role and show
+	nick string
+}
+
+// run checks after every step what must always hold:
+//  1. a session gets its own presence with 110 exactly when it enters, changes or leaves;
+//  2. what a client has seen is what is there;
+//  3. who is not in the room receives nothing but errors, refusals, results and invitations;
+//  4. nobody but moderators and himself sees an address.
+func (m *simulation) run(steps int) {
+	for i := range steps {
+		c := m.clients[m.rng.IntN(len(m.clients))]
+		what := m.act(c)
+		m.now = m.now.Add(time.Duration(m.rng.IntN(2000)) * time.Millisecond)
+		m.deliver(fmt.Sprintf("step %d: %s: %s", i, c.jid, what))
+	}
+}
+
+func (m *simulation) act(c *client) string {
+	nicks := []string{"Anna", "Bob", "Carol", "Dave", "Dora", "desk", "Nobody", " Dave "}
+	nick := nicks[m.rng.IntN(len(nicks))]
+	to := "lobby@desk.example/" + nick
+	var xml string
+	switch m.rng.IntN(14) {
+	case 0, 1, 2:
+		xml = fmt.Sprintf(`<presence id='j' to='%s'><x xmlns='%s'/><show>%s</show></presence>`, to, nsMUC, m.show())
+	case 3, 4:
+		xml = fmt.Sprintf(`<presence id='p' to='%s'><show>%s</show></presence>`, to, m.show())
+	case 5:
+		if c.nick != "" {
+			to = "lobby@desk.example/" + c.nick
+		}
+		xml = fmt.Sprintf(`<presence type='unavailable' to='%s'/>`, to)
+	case 6, 7:
+		xml = `<message type='groupchat' id='m' to='lobby@desk.example'><body>x</body></message>`
+	case 8:
+		xml = fmt.Sprintf(`<message type='chat' id='c' to='%s'><body>x</body></message>`, to)
+	case 9:
+		xml = fmt.Sprintf(`<iq type='set' id='k' to='lobby@desk.example'><query xmlns='%s'><item nick='%s' role='%s'/></query></iq>`,
+			nsAdmin, nick, []string{"none", "visitor", "participant", "moderator"}[m.rng.IntN(4)])
+	case 10:
+		target := m.clients[m.rng.IntN(len(m.clients))].jid.Bare()
+		xml = fmt.Sprintf(`<iq type='set' id='a' to='lobby@desk.example'><query xmlns='%s'><item jid='%s' affiliation='%s'/></query></iq>`,
+			nsAdmin, target, Affiliation(m.rng.IntN(5)))
+	case 11:
+		xml = `<message type='error' to='lobby@desk.example'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`
+	case 12:
+		xml = fmt.Sprintf(`<iq type='get' id='v' to='%s'><query xmlns='jabber:iq:version'/></iq>`, to)
+	case 13:
+		m.restart()
+		m.take(m.s.Verify(m.now))
+		return "restart"
+	}
+	m.send(c.jid, parse(m.t, xml))
+	return xml
+}
+
+func (m *simulation) show() string { return []string{"away", "dnd", "xa", "chat"}[m.rng.IntN(4)] }
+
+func (m *simulation) deliver(after string) {
+	want := fmt.Sprint(m.picture())
+	for _, c := range m.clients {
+		left := m.inbox[c.jid]
+		for _, e := range left {
+			m.see(c, e, after)
+		}
+		sess, in := m.s.Session("lobby", c.jid)
+		if in != c.in || in && sess.Nick != c.nick {
+			m.t.Fatalf("%s\n%s thinks that it is in the room: %v as %q; it is: %v as %q", after, c.jid, c.in, c.nick, in, sess.Nick)
+		}
+		if in && fmt.Sprint(c.seen) != want {
+			m.t.Fatalf("%s\n%s has seen %v\nbut there are %v", after, c.jid, c.seen, want)
+		}
+	}
+	clear(m.inbox)
+	m.events, m.fresh = nil, nil
+}
+
+func (m *simulation) picture() map[string]string {
+	all := map[string]string{}
+	for _, o := range m.s.rooms["lobby"].occupants {
+		show := ""
+		if s := o.best(); s != nil {
+			show = s.presence.ChildText("", "show")
+		}
+		all[o.nick] = fmt.Sprintf("%v %v %s", o.affiliation, o.role, show)
+	}
+	return all
+}
+
+// see is what a client makes of a stanza.
+func (m *simulation) see(c *client, e *stanza.Element, after string) {
+	x := e.Child(nsUser, "x")
+	invited := x.Has(nsUser, "invite")
+	if e.Local != "presence" || e.Type() == "error" || e.Type() == "unsubscribed" {
+		if m.s.Affiliation("lobby", c.jid) < Member && e.Type() != "error" && e.Type() != "result" && !invited && !c.in {
+			m.t.Fatalf("%s\n%s is no member and received %s", after, c.jid, e)
+		}
+		return
+	}
+	nick, item := e.From().Resource(), x.Child(nsUser, "item")
+	codes := ""
+	for s := range x.Elements() {
+		codes += " " + s.Attr("code")
+	}
+	self := strings.Contains(codes, " 110")
+	if !self && !c.in && c.seen == nil {
+		c.seen = map[string]string{} // the others come before oneself
+	}
+	if jid := item.Attr("jid"); jid != "" && stanza.JID(jid) != c.jid {
+		if self {
+			m.t.Fatalf("%s\n%s received another's address: %s", after, c.jid, e)
+		}
+		if o := m.s.rooms["lobby"].sessions[c.jid]; o != nil && o.occ.role != moderator && !strings.Contains(after, nsAdmin) {
+			m.t.Fatalf("%s\n%s, no moderator, received %s", after, c.jid, e)
+		}
+	}
+	if strings.Contains(codes, "307 333") { // was never in the room
+		return
+	}
+	if e.Type() == "unavailable" {
+		delete(c.seen, nick)
+		if self && !strings.Contains(codes, "303") {
+			c.in, c.nick, c.seen = false, "", nil
+		}
+		return
+	}
+	c.seen[nick] = item.Attr("affiliation") + " " + item.Attr("role") + " " + e.ChildText("", "show")
+	if self {
+		c.in, c.nick = true, nick
+	}
+}
+
+func TestSimulation(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(16) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			m := &simulation{stage: newStage(t), rng: rand.New(rand.NewPCG(seed, 1))}
+			for _, j := range []string{"olga", "carol", "anna", "anna/laptop", "bob", "dave", "dave/laptop", "dora", "eve", "walter"} {
+				m.clients = append(m.clients, &client{jid: addressOf(j)})
+			}
+			m.run(250)
+		})
+	}
+}
+
+// TestSame: the same stanzas give the same output, byte by byte.
+func TestSame(t *testing.T) {
+	t.Parallel()
+	render := func() string {
+		var b strings.Builder
+		m := &simulation{stage: newStage(t), rng: rand.New(rand.NewPCG(7, 7))}
+		for _, j := range []string{"olga", "carol", "anna", "anna/laptop", "dave", "dora"} {
+			m.clients = append(m.clients, &client{jid: addressOf(j)})
+		}
+		for range 300 {
+			m.act(m.clients[m.rng.IntN(len(m.clients))])
+			jids := make([]stanza.JID, 0, len(m.inbox))
+			for j := range m.inbox {
+				jids = append(jids, j)
+			}
+			slices.Sort(jids)
+			for _, j := range jids {
+				for _, e := range m.inbox[j] {
+					b.WriteString(e.String())
+				}
+			}
+			clear(m.inbox)
+		}
+		snap, err := m.s.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.String() + string(snap)
+	}
+	if render() != render() {
+		t.Error("the same stanzas gave different answers")
+	}
+}
+
+// FuzzStep: whatever is parsed can be sent by anybody. Every request is answered, the output
+// is bounded and well-formed (the stage checks from, to and XML), and strangers change nothing.
+func FuzzStep(f *testing.F) {
+	for _, p := range probes {
+		f.Add(fmt.Sprintf(p, "lobby@desk.example"), uint8(0))
+		f.Add(fmt.Sprintf(p, "lobby@desk.example"), uint8(1))
+		f.Add(fmt.Sprintf(p, "lobby@desk.example"), uint8(2))
+	}
+	f.Add(`<iq type='set' to='lobby@desk.example'/>`, uint8(1))
+	f.Add(`<iq to='lobby@desk.example'><x/></iq>`, uint8(2))
+	f.Add(`<iq type='result' to='lobby@desk.example/Anna'>text</iq>`, uint8(1))
+	f.Add(`<presence to='@desk.example/'/>`, uint8(2))
+	f.Add(`<message to='desk.example' type='groupchat'><subject/></message>`, uint8(1))
+	f.Fuzz(func(t *testing.T, xml string, by uint8) {
+		in, err := stanza.Parse(xml)
+		if err != nil {
+			return
+		}
+		who := []stanza.JID{"eve@evil.example/x", anna, "carol@agents.example/phone", "olga@agents.example/new"}[by%4]
+		g := newStage(t)
+		g.play("testdata/include/everybody.txt")
+		typ, local, ours := in.Type(), in.Local, in.To().Domain() == "desk.example"
+		g.send(who, in)
+		if got := len(g.inbox[who]); ours && local == "iq" && (typ == "get" || typ == "set") && got == 0 &&
+			!slices.ContainsFunc(relayable, func(f forwarding) bool { return in.First().Is(f.space, f.local) }) {
+			t.Fatalf("no answer to %s", xml)
+		}
+		total := 0
+		for _, got := range g.inbox {
+			for _, e := range got {
+				total += len(e.String())
+			}
+		}
+		if limit := 50_000 + 8*6*len(xml); total > limit {
+			t.Fatalf("%d bytes for %d", total, len(xml))
+		}
+		if who.Domain() == "evil.example" && len(g.facts)+len(g.events) > 0 {
+			t.Fatalf("a stranger changed something by %s", xml)
+		}
+	})
+}
+
+// full is a service with n sessions in its lobby.
+func full(b *testing.B, n int) *Service {
+	b.Helper()
+	s := New(testConfig(), testSalt)
+	for i := range n {
+		jid := fmt.Sprintf("p%d@partner.example/x", i)
+		out := s.Step(time.Unix(0, 0), join(fmt.Sprintf("p%d", i)).Set("from", jid), "id")
+		if len(out.Rows) != 1 {
+			b.Fatal("not in")
+		}
+	}
+	return s
+}
+
+func BenchmarkMessageTo50(b *testing.B) {
+	s, now := full(b, 50), time.Unix(0, 0)
+	in := parse(b, `<message type='groupchat' id='m1' from='p7@partner.example/x' to='lobby@desk.example'><body>Has anybody seen the order of Mr Miller from last week?</body><active xmlns='http://jabber.org/protocol/chatstates'/><origin-id xmlns='urn:xmpp:sid:0' id='m1'/></message>`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if out := s.Step(now, in, "id"); len(out.Send) != 1 || len(out.Send[0].To) != 50 {
+			b.Fatal(out)
+		}
+	}
+}
+
+func BenchmarkJoinInto50(b *testing.B) {
+	s, now := full(b, 50), time.Unix(0, 0)
+	for i := range 50 {
+		s.Step(now, parse(b, fmt.Sprintf(`<message type='groupchat' id='m%d' from='p7@partner.example/x' to='lobby@desk.example'><body>Has anybody seen the order?</body></message>`, i)), fmt.Sprint(i))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if out := s.Step(now, join("New").Set("from", "new@partner.example/x"), "id"); len(out.Send) < 57 {
+			b.Fatal(len(out.Send))
+		}
+		s.Step(now, parse(b, `<presence type='unavailable' from='new@partner.example/x' to='lobby@desk.example/New'/>`), "id")
+	}
+}
