@@ -1,0 +1,361 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// good is the least that works; cases replace parts of it.
+const good = `
+[front]
+domain = "help.customers.example"
+server = "127.0.0.1:5347"
+secret = "a"
+customers = ["customers.example"]
+[desk]
+domain = "desk.agents.example"
+server = "127.0.0.1:5347"
+secret = "b"
+[[queue]]
+name = "support"
+[[agent]]
+jid = "anna@agents.example"
+[[agent]]
+jid = "bob@agents.example"
+`
+
+func environment(name string) (string, bool) {
+	v, ok := map[string]string{"SECRET": "from the environment", "EMPTY": ""}[name]
+	return v, ok
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(good, "anna@agents.example", "Anna@Agents.Example", 1) + `
+[web]
+listen = "127.0.0.1:8080"
+websocket = "ws://127.0.0.1:5280/xmpp-websocket"
+host = "web.example"
+`
+	got, err := Parse(text, "/etc/frontdesk", environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := []string{"anna@agents.example", "bob@agents.example"}
+	want := &Config{
+		Data: "/etc/frontdesk/frontdesk.db",
+		Front: Link{Domain: "help.customers.example", Server: "127.0.0.1:5347", Secret: "a", Name: "Help desk",
+			Customers: []string{"customers.example", "web.example"}},
+		Desk:   Link{Domain: "desk.agents.example", Server: "127.0.0.1:5347", Secret: "b", Name: "Desk"},
+		Queues: []Queue{{Name: "support", Title: "support", Agents: both}},
+		Agents: []Person{{JID: both[0], Name: "anna", Role: Agent, Capacity: 5}, {JID: both[1], Name: "bob", Role: Agent, Capacity: 5}},
+		Times:  Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute},
+		Web: Web{Listen: "127.0.0.1:8080", WebSocket: "ws://127.0.0.1:5280/xmpp-websocket", Host: "web.example",
+			Queue: "support"},
+		Log: "info",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// TestFaults changes good and compares the whole error: one line more would be a
+// false accusation, one less a fault that is found only at the next start.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, old, new string // in good; old "" appends
+		want           string
+	}{
+		{"syntax", `name = "support"`, `name = support`,
+			`line 12: this is no TOML: expected value but found "support" instead`},
+		{"unknown keys", `server = "127.0.0.1:5347"` + "\nsecret = \"a\"", "severs = 1\nserver = \"127.0.0.1:5347\"\nsecret = \"a\"\n[desks]",
+			"line 4: front.severs: no such key (did you mean \"server\"?)\n" +
+				"line 7: desks: no such key (did you mean \"desk\"?)"},
+		{"unknown key, nothing near", "[[agent]]\njid = \"bob", "[[agent]]\nphone = 1\njid = \"bob",
+			"line 16: agent.phone: no such key; known here: jid, name, role, capacity"},
+		{"types", "secret = \"b\"\n", "secret = 5\ntls = \"yes\"\n[times]\ngrace = 60\nanswer = \"a minute\"\n[web]\norigins = [1]\n",
+			"line 10: desk.secret: write text in quotes, as \"text\"\n" +
+				"line 11: desk.tls: write true or false\n" +
+				"line 13: times.grace: write a time with its unit in quotes, as \"90s\" or \"5m\"\n" +
+				"line 14: times.answer: write a time with its unit in quotes, as \"90s\" or \"5m\"\n" +
+				"line 16: web.origins: write a list of texts, as [\"one\", \"two\"]"},
+		{"single brackets", "[[queue]]", "[queue]",
+			"line 11: queue: these are tables: write [[queue]] in double brackets, once for each"},
+		{"double brackets", "[desk]", "[[desk]]", "" +
+			"line 7: desk: this is a table: write [desk] once, and its keys below it"},
+		{"same domain", `"desk.agents.example"`, `"Help.customers.example."`,
+			`line 8: desk.domain: front and desk are two components: give the desk a domain of its own, as "desk.agents.example", not "help.customers.example" again`},
+		{"no domain", `"desk.agents.example"`, `"desk@agents.example"`,
+			`line 8: desk.domain: "desk@agents.example" is no domain: write one as "desk.agents.example"`},
+		{"empty link", "domain = \"desk.agents.example\"\nserver = \"127.0.0.1:5347\"\nsecret = \"b\"", "",
+			"line 7: desk.domain: missing: write the component's address on its server, as domain = \"desk.agents.example\"\n" +
+				"line 7: desk.secret: missing: write one of secret, secret_file, secret_env (the same value stands in the server's configuration)\n" +
+				"line 7: desk.server: missing: write the server's component port, as server = \"127.0.0.1:5347\""},
+		{"no port", `server = "127.0.0.1:5347"` + "\nsecret = \"b\"", "server = \"127.0.0.1\"\nsecret = \"b\"",
+			`line 9: desk.server: "127.0.0.1" is no host:port: write the server's component port, as "127.0.0.1:5347"`},
+		{"bad port", `server = "127.0.0.1:5347"` + "\nsecret = \"b\"", "server = \"localhost:xmpp\"\nsecret = \"b\"",
+			`line 9: desk.server: "localhost:xmpp" has no port from 1 to 65535: write the server's component port, as "127.0.0.1:5347"`},
+		{"two secrets", `secret = "b"`, "secret = \"b\"\nsecret_env = \"SECRET\"",
+			"line 10: desk.secret: write only one of secret, secret_env (the same value stands in the server's configuration)"},
+		{"unset variable", `secret = "b"`, `secret_env = "NOWHERE"`,
+			`line 10: desk.secret_env: the environment has no variable "NOWHERE": set it to the secret, or use secret_file`},
+		{"empty variable", `secret = "b"`, `secret_env = "EMPTY"`,
+			"line 10: desk.secret_env: the secret is empty: write what stands in the server's configuration"},
+		{"customers of the desk", `secret = "b"`, "secret = \"b\"\ncustomers = [\"customers.example\"]",
+			"line 11: desk.customers: only [front] has customers: move it there"},
+		{"component as customers' host", `["customers.example"]`, `["help.customers.example"]`,
+			`line 6: front.customers: write the hosts where customers have their accounts; "help.customers.example" is the component itself`},
+		{"authorities without TLS", `secret = "b"`, "secret = \"b\"\ntls_ca = \"config.go\"",
+			"line 11: desk.tls_ca: config.go holds no certificate in PEM\n" +
+				"line 11: desk.tls_ca: has no effect without tls = true beside it: write that, or leave tls_ca out"},
+		{"nobody, nothing", good[strings.Index(good, "[[queue]]"):], "",
+			"agent: nobody is at the desk: write at least one\n    [[agent]]\n    jid = \"anna@agents.example\"\n" +
+				"queue: customers have nothing to write to: write at least one\n    [[queue]]\n    name = \"support\""},
+		{"client's address", `"bob@agents.example"`, `"Bob@agents.example/phone"`,
+			`line 16: agent.jid: "Bob@agents.example/phone" names one client of an account: write the account, "bob@agents.example"`},
+		{"no address", `"bob@agents.example"`, `"bob"`,
+			`line 16: agent.jid: "bob" is no account's address: write one as "anna@agents.example"`},
+		{"no jid", `jid = "bob@agents.example"`, `name = "Bob"`,
+			`line 15: agent.jid: missing: write the account's address, as jid = "anna@agents.example"`},
+		{"agent twice", `"bob@agents.example"`, `"ANNA@agents.example"`,
+			`line 16: agent.jid: "anna@agents.example" is there twice: leave one [[agent]] out`},
+		{"agent among customers", `"bob@agents.example"`, `"bob@customers.example"`,
+			`line 16: agent.jid: "customers.example" is a customers' host (front.customers, web.host), and nobody from there gets into the desk: use an account on another host`},
+		{"agent on the web host", "", "[web]\nlisten = \"\"\nhost = \"agents.example\"",
+			`line 14: agent.jid: "agents.example" is a customers' host (front.customers, web.host), and nobody from there gets into the desk: use an account on another host` + "\n" +
+				`line 16: agent.jid: "agents.example" is a customers' host (front.customers, web.host), and nobody from there gets into the desk: use an account on another host`},
+		{"agent at the desk", `"bob@agents.example"`, `"bob@desk.agents.example"`,
+			`line 16: agent.jid: "desk.agents.example" is frontdesk itself: write an account of the agents' server`},
+		{"same name", `"bob@agents.example"`, "\"bob@agents.example\"\nname = \"ANNA\"",
+			`line 17: agent.name: anna@agents.example is called "ANNA" too: write another name = "…" for bob@agents.example`},
+		{"same localpart", `"bob@agents.example"`, `"anna@sales.example"`,
+			`line 15: agent.name: anna@agents.example is called "anna" too: write another name = "…" for anna@sales.example`},
+		{"desk's name", `"bob@agents.example"`, "\"bob@agents.example\"\nname = \"Desk\"",
+			`line 17: agent.name: "Desk" is the desk's own name there: write another`},
+		{"no name", `"bob@agents.example"`, "\"bob@agents.example\"\nname = \" Bob\"",
+			`line 17: agent.name: " Bob" cannot be a name at the desk: write 1 to 64 letters, digits, signs and single blanks`},
+		{"role and capacity", `"bob@agents.example"`, "\"bob@agents.example\"\nrole = \"superviser\"\ncapacity = 0",
+			`line 17: agent.role: "superviser" is not known (did you mean "supervisor"?): write one of agent, supervisor, admin` + "\n" +
+				"line 18: agent.capacity: write how many conversations at once, from 1 to 1000; whoever is to get none is left out of the queues' agents"},
+		{"no queue name", `name = "support"`, `title = "Support"`,
+			`line 11: queue.name: missing: write what stands before the @ of the queue's address, as name = "support"`},
+		{"queue in capitals", `name = "support"`, `name = "Support"`,
+			`line 12: queue.name: an address is spelt in lower case: write "support"`},
+		{"no localpart", `name = "support"`, `name = "the support"`,
+			`line 12: queue.name: "the support" cannot stand before the @ of an address: write at most 64 letters, digits, dots and hyphens, as "support"`},
+		{"queue twice", "", "[[queue]]\nname = \"support\"",
+			`line 18: queue.name: "support" is there twice: give one of the two another name`},
+		{"queue's agents", "", "[[queue]]\nname = \"sales\"\nagents = [\"bob@agents.example\", \"bop@agents.example\",\n  \"x@y\", \"Bob@agents.example\"]",
+			`line 19: queue.agents: "Bob@agents.example" is there twice: leave one out` + "\n" +
+				`line 19: queue.agents: "bop@agents.example" is no [[agent]] (did you mean "bob@agents.example"?)` + "\n" +
+				`line 19: queue.agents: "x@y" is no [[agent]]: write an [[agent]] with this jid, or leave it out here`},
+		{"queue without agents", "", "[[queue]]\nname = \"sales\"\nagents = []",
+			`line 19: queue.agents: queue "sales" has no agent: name some, or leave the key out for all of them`},
+		{"members", "\n[front]", "members = [\"carol@agents.example\", \"customers.example\", \"a b\", \"agents.example\", \"agents.example\"]\n[front]",
+			`line 1: members: "a b" is no domain: write one as "agents.example"` + "\n" +
+				`line 1: members: "agents.example" is there twice: leave one out` + "\n" +
+				`line 1: members: "customers.example" is a customers' host (front.customers, web.host), and nobody from there gets into the desk: leave it out` + "\n" +
+				`line 1: members: members are whole domains, as "agents.example"; for carol@agents.example alone write an [[agent]], and name the queues' agents`},
+		{"times", "", "[times]\ngrace = \"-1s\"\nanswer = \"0s\"\ncool_down = \"25h\"",
+			"line 18: times.grace: -1s cannot be: write a time from \"1s\" to \"24h\"\n" +
+				"line 19: times.answer: 0s cannot be: write a time from \"1s\" to \"24h\"\n" +
+				"line 20: times.cool_down: 25h0m0s cannot be: write a time from \"1s\" to \"24h\""},
+		{"level and file", "\n[front]", "log = \"verbose\"\ndata = \"\"\n[front]",
+			"line 1: log: \"verbose\" is not known: write one of debug, info, warn, error\n" +
+				"line 2: data: write the name of the file that keeps everything, as data = \"frontdesk.db\""},
+		{"page without listen", "", "[web]\nqueue = \"support\"",
+			`line 18: web.queue: has no effect without listen: write listen = "127.0.0.1:8080" beside it, or listen = "" for no page`},
+		{"page without server", "", "[web]\nlisten = \"8080\"\norigins = [\"https://www.example.org/\", \"*\"]\nqueue = \"suport\"",
+			`line 17: web.host: missing: write the host where customers log in anonymously, as host = "customers.example"` + "\n" +
+				`line 17: web.websocket: missing: write the server's WebSocket endpoint, as websocket = "ws://127.0.0.1:5280/xmpp-websocket"` + "\n" +
+				`line 18: web.listen: "8080" is no host:port: write where the page listens, as "127.0.0.1:8080"` + "\n" +
+				`line 19: web.origins: "*" is no origin: write scheme and host alone, as "https://www.example.org"` + "\n" +
+				`line 19: web.origins: "https://www.example.org/" is no origin: write scheme and host alone, as "https://www.example.org"` + "\n" +
+				`line 20: web.queue: "suport" is no [[queue]] (did you mean "support"?)`},
+		{"page on the component", "", "[web]\nlisten = \":8080\"\nwebsocket = \"http://127.0.0.1/\"\nhost = \"desk.agents.example\"\nagent_client = \".\"",
+			`line 19: web.websocket: "http://127.0.0.1/" is no WebSocket address: write one as "ws://127.0.0.1:5280/xmpp-websocket"` + "\n" +
+				`line 20: web.host: "desk.agents.example" is the component itself: write the host where customers log in anonymously` + "\n" +
+				`line 21: web.agent_client: is for this machine alone: write listen = "127.0.0.1:8080" above, or leave agent_client out`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			text := good + c.new
+			if c.old != "" {
+				if !strings.Contains(good, c.old) {
+					t.Fatalf("good has no %q", c.old)
+				}
+				text = strings.Replace(good, c.old, c.new, 1)
+			}
+			_, err := Parse(text, ".", environment)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if err.Error() != c.want {
+				t.Errorf("got:\n%v\nwant:\n%s", err, c.want)
+			}
+		})
+	}
+}
+
+// TestPermissions: who else may read a secret is told so.
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	write := func(path, text string, mode fs.FileMode) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil { // umask or not
+			t.Fatal(err)
+		}
+	}
+	inFiles := strings.NewReplacer(`secret = "a"`, `secret_file = "front.secret"`, `secret = "b"`, `secret_env = "PATH"`).Replace(good)
+	for _, c := range []struct {
+		name, text    string
+		mode, secrets fs.FileMode
+		want          string // "": loads
+	}{
+		{"inline, private", good, 0o600, 0o600, ""},
+		{"inline, group", good, 0o640, 0o600, "front.secret: others may read this file (its mode is 0640)"},
+		{"file, all private", inFiles, 0o644, 0o600, ""},
+		{"file, group", inFiles, 0o644, 0o640, ""},
+		{"file, everybody", inFiles, 0o600, 0o644, "everybody may read"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(filepath.Join(dir, "frontdesk.toml"), c.text, c.mode)
+			write(filepath.Join(dir, "front.secret"), "from a file\n", c.secrets)
+			got, err := Load(filepath.Join(dir, "frontdesk.toml"))
+			if c.want != "" {
+				if err == nil || !strings.Contains(err.Error(), c.want) || !errors.As(err, new(Faults)) {
+					t.Fatalf("got %v, want %q", err, c.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Data != filepath.Join(dir, "frontdesk.db") {
+				t.Errorf("data is %s", got.Data)
+			}
+			if c.text == inFiles && (got.Front.Secret != "from a file" || got.Desk.Secret != os.Getenv("PATH")) {
+				t.Errorf("secrets are %q and %q", got.Front.Secret, got.Desk.Secret)
+			}
+		})
+	}
+	if _, err := Load(filepath.Join(t.TempDir(), "none.toml")); err == nil || !strings.Contains(err.Error(), "frontdesk init") {
+		t.Errorf("a missing file: %v", err)
+	}
+}
+
+var comment = regexp.MustCompile(`(?m)^#(\w+ = .*)$`)
+
+// TestExample: the example loads, knows every key, and what stands behind a #
+// in it is the default indeed.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	plain, err := Parse(Example, "/d", environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := comment.ReplaceAllStringFunc(Example, func(line string) string {
+		for _, other := range []string{"secret_", "tls_ca", "agent_client"} { // not with what stands beside them
+			if strings.HasPrefix(line, "#"+other) {
+				return line
+			}
+		}
+		return line[1:]
+	})
+	got, err := Parse(full, "/d", environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// These have an example, not a default.
+	got.Members, got.Web.Origins = plain.Members, plain.Web.Origins
+	got.Queues[0].Title, got.Agents[0].Name = plain.Queues[0].Title, plain.Agents[0].Name
+	if !reflect.DeepEqual(got, plain) {
+		t.Errorf("uncommented: %+v\nas it is:    %+v", got, plain)
+	}
+
+	page, err := os.ReadFile("../docs/config.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := keys("", reflect.TypeFor[Config]())
+	sections := lineNumbers(comment.ReplaceAllString(Example, "$1"))
+	for _, path := range paths {
+		if place := strings.NewReplacer("queue.", "queue[1].", "agent.", "agent[1].").Replace(path); sections[place] == 0 && path != "desk.customers" {
+			t.Errorf("the example has no %s", path)
+		}
+		if key := path[strings.LastIndexByte(path, '.')+1:]; !strings.Contains(string(page), "| `"+key+"` |") {
+			t.Errorf("docs/config.md has no row for %s", path)
+		}
+	}
+}
+
+// keys lists the paths of all keys of a table.
+func keys(path string, table reflect.Type) []string {
+	var list []string
+	for i := range table.NumField() {
+		f := table.Field(i)
+		at, inner := join(path, f.Tag.Get("toml")), f.Type
+		if inner.Kind() == reflect.Slice {
+			inner = inner.Elem()
+		}
+		if inner.Kind() == reflect.Struct {
+			list = append(list, keys(at, inner)...)
+		} else {
+			list = append(list, at)
+		}
+	}
+	return list
+}
+
+func TestStart(t *testing.T) {
+	t.Parallel()
+	s := Start{
+		Front: "help.a.example", Desk: "desk.b.example", FrontServer: "[::1]:5347", DeskServer: "b.example:5347",
+		FrontSecret: `one "quoted" \ secret`, DeskSecret: "two", Customers: "a.example",
+		Agents: []string{"ärnst@b.example", "bob@c.example"},
+		Listen: "127.0.0.1:8080", WebSocket: "wss://a.example:5281/xmpp-websocket",
+	}
+	c, err := Parse(s.File(), "/d", environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := Start{
+		Front: c.Front.Domain, Desk: c.Desk.Domain, FrontServer: c.Front.Server, DeskServer: c.Desk.Server,
+		FrontSecret: c.Front.Secret, DeskSecret: c.Desk.Secret, Customers: c.Front.Customers[0],
+		Agents: c.Queues[0].Agents, Listen: c.Web.Listen, WebSocket: c.Web.WebSocket,
+	}
+	if !reflect.DeepEqual(got, s) {
+		t.Errorf("got  %+v\nwant %+v", got, s)
+	}
+	if c.Web.Host != "a.example" || !slices.Equal(c.Front.Customers, []string{"a.example"}) {
+		t.Errorf("web.host is %q, customers are %q", c.Web.Host, c.Front.Customers)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(good)
+	f.Add(Example)
+	f.Add("[[front]]\nqueue = [[1], {a = 2}]\nagent = [{jid = 3}]")
+	f.Add("a = '''\n[[x]]\n'''\n[front.front]\n[[queue.queue]]\nweb = 1979-05-27")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := Parse(text, ".", environment)
+		if (c == nil) == (err == nil) {
+			t.Fatalf("%v, %v", c, err)
+		}
+		if c != nil && (c.Front.Domain == c.Desk.Domain || len(c.Queues) == 0 || len(c.Agents) == 0) {
+			t.Errorf("accepted: %+v", c)
+		}
+	})
+}
