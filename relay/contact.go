@@ -1,0 +1,270 @@
+package relay
+
+import (
+	"crypto/rand"
+	"errors"
+	"strconv"
+	"strings"
+
+	"frontdesk/component/stanza"
+	"frontdesk/dispatch"
+)
+
+// fromDesk takes a stanza of the agents' side.
+func (r *Relay) fromDesk(s *stanza.Element) {
+	from, to := s.From(), s.To()
+	switch {
+	case from == "" || from.Domain() == r.back.domain || from.Domain() == r.front.domain:
+	case r.isCustomerHost(from.Domain()):
+		// Confinement is the server's; that a customer reaches nothing here even without it is ours.
+		r.send(r.back, stanza.Error{Type: "auth", Condition: "forbidden"}.Reply(s))
+	case to.Local() == deskLocal:
+		r.fromDeskContact(s)
+	case isContact(to.Local()):
+		r.fromContact(s)
+	default:
+		r.fromRoom(s)
+	}
+}
+
+func (r *Relay) isCustomerHost(domain string) bool {
+	for _, h := range r.cfg.Front.Customers {
+		if h == domain {
+			return true
+		}
+	}
+	return false
+}
+
+// isContact reports whether a localpart has the form slug.N, which no room has.
+func isContact(local string) bool {
+	slug, n, ok := strings.Cut(local, ".")
+	if !ok || slug == "" || slug == "case" || n == "" || len(n) > 19 {
+		return false
+	}
+	for i := range len(n) {
+		if n[i] < '0' || n[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// contactOf returns the thread of a contact's address, nil where the slug is not its own.
+func (r *Relay) contactOf(local string) *thread {
+	_, num, _ := strings.Cut(local, ".")
+	n, err := strconv.ParseUint(num, 10, 64)
+	if err != nil {
+		return nil
+	}
+	if t := r.thread(n); t != nil && t.local() == local {
+		return t
+	}
+	return nil
+}
+
+// fromContact takes what somebody sends to a customer's contact. Who is no agent gets the same answer
+// whether the contact exists or not.
+func (r *Relay) fromContact(s *stanza.Element) {
+	agent := string(s.From().Bare())
+	p := r.staff[agent]
+	var t *thread
+	if p != nil {
+		t = r.contactOf(s.To().Local())
+	}
+	if t == nil {
+		if s.Local != "presence" {
+			r.send(r.back, stanza.Error{Type: "cancel", Condition: "item-not-found"}.Reply(s))
+		} else if s.Type() == "subscribe" {
+			r.send(r.back, stanza.New("", "presence", "type", "unsubscribed", "from", string(s.To().Bare()), "to", agent))
+		}
+		return
+	}
+	switch s.Local {
+	case "message":
+		r.agentMessage(t, agent, s)
+	case "presence":
+		r.contactPresence(t, s)
+	case "iq":
+		r.contactIQ(t, s)
+	}
+}
+
+// agentMessage takes what an agent wrote to a contact.
+func (r *Relay) agentMessage(t *thread, agent string, s *stanza.Element) {
+	switch s.Type() {
+	case "error":
+		r.agentBounced(t, agent, s)
+		return
+	case "groupchat":
+		r.send(r.back, stanza.Error{Type: "cancel", Condition: "service-unavailable"}.Reply(s))
+		return
+	case "headline":
+		return
+	}
+	m := read(s)
+	switch {
+	case m.encrypted:
+		r.answer(s, noticeMark+textEncryptedAgent)
+	case len(m.Body) > maxBody:
+		r.send(r.back, stanza.Error{Type: "modify", Condition: "policy-violation", Text: "This message is too long. Please send it in parts."}.Reply(s))
+	case m.hasWords():
+		r.decide(dispatch.Active{Agent: agent}, nil)
+		r.agentWrote(t, agent, s, m)
+	default:
+		r.agentSignal(t, agent, m)
+	}
+}
+
+// agentWrote carries out a command, or relays words by the rule of addresses.
+func (r *Relay) agentWrote(t *thread, agent string, s *stanza.Element, m *intake) {
+	r.fill(t)
+	correction := m.replace != ""
+	v, text := judge(m.Body)
+	switch {
+	case v == refused:
+		r.answer(s, noticeMark+textLater)
+		return
+	case v == command && correction:
+		r.answer(s, noticeMark+textCorrected)
+		return
+	case v == command:
+		if reply := r.carryOut(&call{agent: agent, from: s.From(), thread: t, text: text}); reply != "" {
+			r.answer(s, noticeMark+reply)
+		}
+		return
+	}
+	if !r.resolve(t, agent, m) {
+		return
+	}
+	m.Body = text
+	w := &m.words
+	if old, ok := t.byID(agent, w.ID); ok && old.sum == w.sum() && r.now.UnixNano()-old.at < int64(repeatWithin) {
+		return
+	}
+	if w.amends() {
+		r.agentAmends(t, agent, s, w)
+		return
+	}
+	err := r.decide(dispatch.AgentSaid{Thread: t.N, Agent: agent, Saved: t.Saved},
+		&utterance{thread: t, queue: t.Queue, customer: t.customer, by: agent, words: w})
+	if err != nil {
+		r.answer(s, noticeMark+"Nothing was sent. "+r.explain(err, t))
+	}
+}
+
+// agentAmends: only who has the conversation, or had it last, changes what was said in it.
+func (r *Relay) agentAmends(t *thread, agent string, s *stanza.Element, w *words) {
+	owner := ""
+	if d, open := r.desk.Thread(t.N); open {
+		owner = d.Owner
+	} else if t.Saved != nil {
+		owner = t.Saved.Last
+	}
+	if owner != agent {
+		r.answer(s, noticeMark+"Nothing was sent. "+r.explain(dispatch.ErrNotYours, t))
+		return
+	}
+	r.noteWords(t, agent, entry{kind: kindAmended, own: own{Thread: t.N, By: agent}, words: w})
+}
+
+// agentSignal passes typing, receipts and markers of the conversation's owner on to the customer.
+func (r *Relay) agentSignal(t *thread, agent string, m *intake) {
+	d, open := r.desk.Thread(t.N)
+	if !open || d.Owner != agent {
+		return
+	}
+	if m.displayed != "" {
+		r.fill(t)
+		r.confirm(t, agent, nsMarkers, "displayed", m.displayed)
+	}
+	if m.state != "" {
+		el := signal("chat", stanza.New(nsStates, m.state))
+		r.pass(r.front, r.address(el, r.queueJID(t.Queue), t.customer.address()))
+	}
+}
+
+// agentBounced: the agent's server could not deliver a customer's words. Somebody else gets them;
+// but who is gone for a moment, or of whom that is not known yet, gets them when he is back.
+func (r *Relay) agentBounced(t *thread, agent string, s *stanza.Element) {
+	seq, ours := r.ids.seq(s.ID())
+	d, open := r.desk.Thread(t.N)
+	if !ours || !open || d.Owner != agent {
+		return
+	}
+	if a, ok := r.desk.Agent(agent); ok && (!a.GraceEnd.IsZero() || r.paused) {
+		if t.Missed == 0 || seq < t.Missed {
+			t.Missed = seq
+			r.saveThread(t)
+		}
+		return
+	}
+	r.log.Warn("an agent's server refused a message: the conversation goes on to others", "thread", t.N, "error", bounce(s))
+	r.decide(dispatch.Unreachable{Thread: t.N, Agent: agent}, nil)
+}
+
+// bounce is an error's condition, without the text: that one may hold an address.
+func bounce(s *stanza.Element) string {
+	e, _ := stanza.ErrorOf(s)
+	return e.Type + "/" + e.Condition
+}
+
+// answer replies to a message from the address that it was written to.
+func (r *Relay) answer(s *stanza.Element, text string) {
+	m := stanza.New("", "message", "type", "chat", "id", rand.Text()).Add(stanza.Text("", "body", text))
+	r.send(r.back, r.address(m, s.To().Bare(), s.From()))
+}
+
+// explain says an error of dispatch in the words of the desk.
+func (r *Relay) explain(err error, t *thread) string {
+	n := strconv.FormatUint(t.N, 10)
+	switch {
+	case errors.Is(err, dispatch.ErrNotYours):
+		if d, open := r.desk.Thread(t.N); open && d.Owner != "" {
+			return r.nameOf(d.Owner) + " has this conversation. A supervisor can take it over with !take " + n + "."
+		}
+		return "Somebody else has this conversation."
+	case errors.Is(err, dispatch.ErrNotAgent):
+		return "You are no agent of the queue " + t.Queue + "."
+	case errors.Is(err, dispatch.ErrNotOpen), errors.Is(err, dispatch.ErrUnknownThread):
+		return "This conversation is closed. Write to the contact to open it again."
+	case errors.Is(err, dispatch.ErrWaiting):
+		return "This conversation waits in the line: !take " + n + " makes it yours."
+	case errors.Is(err, dispatch.ErrYours):
+		return "This conversation is yours already."
+	case errors.Is(err, dispatch.ErrSelf):
+		return "You are the customer of this thread."
+	}
+	return err.Error()
+}
+
+// contactPresence: a contact accepts subscriptions, and is there.
+func (r *Relay) contactPresence(t *thread, s *stanza.Element) {
+	from, to := string(r.contactJID(t)), string(s.From().Bare())
+	switch s.Type() {
+	case "subscribe":
+		r.send(r.back, stanza.New("", "presence", "type", "subscribed", "from", from, "to", to))
+		fallthrough
+	case "probe":
+		p := stanza.New("", "presence", "from", from+"/"+resource, "to", to)
+		if t.customer.Name != "" {
+			p.Add(stanza.Text(stanza.NSNick, "nick", t.customer.Name))
+		}
+		r.send(r.back, p)
+	case "unsubscribe":
+		r.send(r.back, stanza.New("", "presence", "type", "unsubscribed", "from", from, "to", to))
+	}
+}
+
+// contactFeatures are what clients look for before they offer typing, corrections and the rest.
+var contactFeatures = []string{stanza.NSDiscoInfo, stanza.NSPing, nsStates, nsReceipts, nsMarkers, nsCorrect, nsReactions, nsReply, nsFallback, nsRetract, nsOOB, "vcard-temp", "jabber:iq:version"}
+
+// contactIQ answers for the customer's client. A device list is "not there" at once, so that no client waits for
+// one or encrypts to nobody.
+func (r *Relay) contactIQ(t *thread, s *stanza.Element) {
+	name := t.customer.Name
+	if name == "" {
+		name = "Customer #" + strconv.FormatUint(t.N, 10)
+	}
+	r.send(r.back, personIQ(s, "account", "registered", name, contactFeatures))
+}

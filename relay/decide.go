@@ -1,0 +1,125 @@
+package relay
+
+import (
+	"strconv"
+
+	"frontdesk/dispatch"
+	"frontdesk/store"
+)
+
+// utterance is what was said with an input of dispatch, for the record of it.
+type utterance struct {
+	thread   *thread // nil: dispatch is about to number a new one
+	queue    string
+	customer *customer
+	by       string
+	words    *words
+}
+
+// decide hands an input to dispatch and turns the facts into records. The error is dispatch's
+// answer to the asker.
+func (r *Relay) decide(in dispatch.Input, u *utterance) error {
+	facts, err := r.desk.Step(r.now, r.chance, in)
+	for i := range facts {
+		r.fact(&facts[i], u)
+	}
+	return err
+}
+
+// fact adds one fact's record, and what relay does about it.
+func (r *Relay) fact(f *dispatch.Fact, u *utterance) {
+	e := entry{kind: uint16(f.Kind), fact: *f}
+	archive := ""
+	if f.Thread != 0 {
+		archive = strconv.FormatUint(f.Thread, 10)
+	}
+	switch f.Kind {
+	case dispatch.Said:
+		t := u.thread
+		if t == nil {
+			t = r.threads[f.Thread]
+		}
+		e.words = u.words
+		r.noteWords(t, f.By, e)
+		return
+	case dispatch.Opened:
+		r.opened(f, u, r.note(store.Customers, archive, e))
+		return
+	}
+	r.note(store.Agents, archive, e)
+	switch f.Kind {
+	case dispatch.Assigned:
+		r.counts.assigned++
+	case dispatch.Released:
+		r.released(f)
+	case dispatch.Closed:
+		r.closed(f)
+	}
+	r.stale = true
+}
+
+// opened gives a new thread its contact and notes where the conversation begins.
+func (r *Relay) opened(f *dispatch.Fact, u *utterance, e *entry) {
+	t := r.thread(f.Thread)
+	if t == nil {
+		t = r.newThread(f.Thread, f.Queue, u.customer)
+	}
+	t.Opened, t.Saved, t.told = e.seq, nil, nil
+	r.saveThread(t)
+	r.fresh = append(r.fresh, t.N)
+	r.stale = true
+}
+
+// released tells the former owner why.
+func (r *Relay) released(f *dispatch.Fact) {
+	t := r.thread(f.Thread)
+	if t == nil {
+		return
+	}
+	if text, ok := textReleased[f.Reason]; ok {
+		r.note(store.Agents, strconv.FormatUint(t.N, 10), entry{kind: kindTold, own: own{Thread: t.N, To: f.Agent}, words: &words{Body: text}})
+	}
+	if t.Missed != 0 {
+		t.Missed = 0
+		r.saveThread(t)
+	}
+	r.fresh = append(r.fresh, t.N)
+}
+
+// returned gives an agent who is back within the grace period what could not be delivered meanwhile.
+func (r *Relay) returned(agent string) {
+	for _, d := range r.desk.Of(agent) {
+		if t := r.thread(d.N); t != nil && t.Missed != 0 {
+			r.noteAgain(t, agent, t.Missed)
+			t.Missed = 0
+			r.saveThread(t)
+		}
+	}
+}
+
+// closed keeps what dispatch forgets.
+func (r *Relay) closed(f *dispatch.Fact) {
+	if t := r.thread(f.Thread); t != nil {
+		t.Saved = f.Saved
+		r.saveThread(t)
+	}
+}
+
+// reassure tells customers who wait where they stand, once per conversation. It runs at the end of a
+// step, when dispatch has settled everything.
+func (r *Relay) reassure() {
+	for _, n := range r.fresh {
+		t := r.thread(n)
+		d, open := r.desk.Thread(n)
+		if t == nil || !open || d.Owner != "" || t.told["waiting"] {
+			continue
+		}
+		t.tell("waiting")
+		if r.desk.Mood(t.Queue) == dispatch.Nobody {
+			r.tellCustomer(t, textNobody)
+		} else {
+			r.tellCustomer(t, textWaiting(r.desk.Place(n)))
+		}
+	}
+	r.fresh = r.fresh[:0]
+}

@@ -1,0 +1,332 @@
+package relay
+
+import (
+	"crypto/rand"
+	"strconv"
+	"time"
+
+	"frontdesk/component/stanza"
+	"frontdesk/dispatch"
+	"frontdesk/store"
+)
+
+// repeatWithin is how long a customer's client may send the same message again without its being taken for a new one.
+const repeatWithin = 10 * time.Minute
+
+// fromFront takes a stanza of the customers' side.
+func (r *Relay) fromFront(s *stanza.Element) {
+	from, to := s.From(), s.To()
+	if from == "" || from.Domain() == r.front.domain || from.Domain() == r.back.domain {
+		return
+	}
+	q := r.queues[to.Local()]
+	if q == nil {
+		r.frontDomain(s)
+		return
+	}
+	switch s.Local {
+	case "message":
+		r.customerMessage(q, s)
+	case "presence":
+		r.customerPresence(q, s)
+	case "iq":
+		r.queueIQ(q, s)
+	}
+}
+
+// frontDomain answers what is not for a queue.
+func (r *Relay) frontDomain(s *stanza.Element) {
+	switch {
+	case s.Local == "iq":
+		r.frontIQ(s)
+	case s.Local == "message" && s.Type() != "error":
+		r.send(r.front, stanza.Error{Type: "cancel", Condition: "item-not-found", Text: "There is nobody at this address. Write to " + string(r.queueJID(r.order[0].name)) + "."}.Reply(s))
+	case s.Local == "presence" && s.Type() == "subscribe":
+		r.send(r.front, stanza.New("", "presence", "type", "unsubscribed", "from", string(s.To()), "to", string(s.From().Bare())))
+	}
+}
+
+// customerMessage takes what a customer wrote to a queue.
+func (r *Relay) customerMessage(q *queue, s *stanza.Element) {
+	switch s.Type() {
+	case "error":
+		r.customerBounced(q, s)
+		return
+	case "groupchat":
+		r.send(r.front, stanza.Error{Type: "cancel", Condition: "service-unavailable"}.Reply(s))
+		return
+	case "headline":
+		return
+	}
+	m := read(s)
+	c := r.customerOf(s.From())
+	switch {
+	case m.encrypted:
+		r.cannotRead(q, c, s)
+	case len(m.Body) > maxBody:
+		r.send(r.front, stanza.Error{Type: "modify", Condition: "policy-violation", Text: "This message is too long. Please send it in parts."}.Reply(s))
+	case m.hasWords():
+		r.customerWrote(q, c, s.From(), m)
+	default:
+		r.customerSignal(q, c, m)
+	}
+}
+
+// cannotRead answers an end-to-end encrypted message: it can't be read here, and is not relayed.
+// Once for a customer's address and conversation, so that a client that goes on gets no flood.
+func (r *Relay) cannotRead(q *queue, c *customer, s *stanza.Element) {
+	if c != nil {
+		if t := r.thread(c.Threads[q.name]); t != nil {
+			if t.told["encrypted"] {
+				return
+			}
+			t.tell("encrypted")
+		}
+	}
+	m := stanza.New("", "message", "type", "chat", "id", rand.Text()).Add(stanza.Text("", "body", textEncrypted))
+	r.send(r.front, r.address(m, r.queueJID(q.name), s.From()))
+}
+
+// customerWrote takes words: it finds or makes the customer and his thread, passes over a repeat, and
+// lets dispatch decide.
+func (r *Relay) customerWrote(q *queue, c *customer, from stanza.JID, m *intake) {
+	if c == nil {
+		c = r.newCustomer(from)
+	} else {
+		r.rebind(c, from)
+	}
+	if name := cleanName(m.nick); name != "" && name != c.Name {
+		c.Name = name
+		r.saveCustomer(c)
+	}
+	t := r.thread(c.Threads[q.name])
+	w := &m.words
+	if t != nil {
+		r.fill(t)
+		if !r.resolve(t, "", m) {
+			return // it refers to what nobody here has
+		}
+		if old, ok := t.byID("", w.ID); ok && old.sum == w.sum() && r.now.UnixNano()-old.at < int64(repeatWithin) {
+			r.receipt(t, w)
+			return
+		}
+		r.welcomeBack(t)
+	} else if m.Body == "" {
+		return
+	}
+	if t != nil && w.amends() {
+		r.amend(t, "", w)
+		return
+	}
+	in := dispatch.CustomerSaid{Queue: q.name, Customer: c.N, Self: r.selfOf(c)}
+	if t != nil {
+		in.Thread, in.Saved = t.N, t.Saved
+	}
+	r.decide(in, &utterance{thread: t, queue: q.name, customer: c, words: w})
+}
+
+// amends reports whether the words change old ones instead of adding to them.
+func (w *words) amends() bool { return w.Replace != 0 || w.React != 0 || w.Retract != 0 }
+
+// resolve turns the sender's references into records of the thread. A correction of what the
+// other side never got goes as new, a reply to it as plain text, a reaction to it as text; a retraction of it, and
+// the withdrawal of a reaction to it, is nothing (false).
+func (r *Relay) resolve(t *thread, by string, m *intake) bool {
+	m.Replace = r.find(t, by, m.replace)
+	if author, _, ok := r.lookUp(t, m.Replace); m.Replace != 0 && (!ok || author != by) {
+		m.Replace = 0 // only one's own
+	}
+	m.Reply = r.find(t, by, m.reply)
+	if m.react != "" {
+		if m.React = r.find(t, by, m.react); m.React == 0 {
+			for i, e := range m.Emoji {
+				if i > 0 {
+					m.Body += " "
+				}
+				m.Body += e
+			}
+			m.Emoji = nil
+			return m.Body != ""
+		}
+	}
+	if m.retract != "" {
+		m.Retract = r.find(t, by, m.retract)
+		if author, _, ok := r.lookUp(t, m.Retract); m.Retract == 0 || !ok || author != by {
+			return false
+		}
+	}
+	return true
+}
+
+// find returns the record that a peer's id means: one of his own messages, or one of ours.
+func (r *Relay) find(t *thread, by, id string) uint64 {
+	if id == "" {
+		return 0
+	}
+	if s, ok := t.byID(by, id); ok {
+		return s.seq
+	}
+	if seq, ok := r.ids.seq(id); ok {
+		if _, _, ok := r.lookUp(t, seq); ok {
+			return seq
+		}
+	}
+	return 0
+}
+
+// amend keeps a correction, reaction or retraction, which changes no state of the desk.
+func (r *Relay) amend(t *thread, by string, w *words) {
+	o := own{Thread: t.N, By: by}
+	if d, open := r.desk.Thread(t.N); open {
+		o.To = d.Owner
+	} else if t.Saved != nil {
+		o.To = t.Saved.Last
+	}
+	r.noteWords(t, by, entry{kind: kindAmended, own: o, words: w})
+}
+
+// noteWords adds a record of somebody's words in a thread.
+func (r *Relay) noteWords(t *thread, by string, e entry) {
+	side := store.Customers
+	if by != "" {
+		side = store.Agents
+	}
+	p := r.note(side, strconv.FormatUint(t.N, 10), e)
+	t.remember(said{seq: p.seq, by: by, id: e.words.ID, sum: e.words.sum(), at: r.now.UnixNano()})
+	if by == "" {
+		r.counts.fromCustomers++
+	} else {
+		r.counts.fromAgents++
+	}
+}
+
+// receipt confirms a repeat: the first one is on disk, or will be before this goes out.
+func (r *Relay) receipt(t *thread, w *words) {
+	if w.Receipt && w.ID != "" {
+		m := signal("chat", stanza.New(nsReceipts, "received", "id", w.ID))
+		r.send(r.front, r.address(m, r.queueJID(t.Queue), t.customer.address()))
+	}
+}
+
+// selfOf is the agent who is this customer, "" for anybody else.
+func (r *Relay) selfOf(c *customer) string {
+	if r.staff[string(c.Bare)] != nil {
+		return string(c.Bare)
+	}
+	return ""
+}
+
+// customerSignal passes typing, receipts and markers on to who has the conversation.
+func (r *Relay) customerSignal(q *queue, c *customer, m *intake) {
+	if c == nil {
+		return
+	}
+	t := r.thread(c.Threads[q.name])
+	if t == nil {
+		return
+	}
+	if m.received != "" || m.displayed != "" {
+		r.fill(t)
+		r.confirm(t, "", nsReceipts, "received", m.received)
+		r.confirm(t, "", nsMarkers, "displayed", m.displayed)
+	}
+	if d, open := r.desk.Thread(t.N); open && d.Owner != "" && m.state != "" {
+		el := signal("chat", stanza.New(nsStates, m.state))
+		r.pass(r.back, r.address(el, r.contactJID(t), stanza.JID(d.Owner)))
+	}
+}
+
+// confirm passes a receipt or a marker on to the author of what it confirms.
+func (r *Relay) confirm(t *thread, by, space, name, id string) {
+	seq := r.find(t, by, id)
+	if seq == 0 {
+		return
+	}
+	author, authors, ok := r.lookUp(t, seq)
+	if !ok || author == by || authors == "" || by != "" && author != "" {
+		return
+	}
+	el := signal("chat", stanza.New(space, name, "id", authors))
+	if author == "" {
+		r.pass(r.front, r.address(el, r.queueJID(t.Queue), t.customer.address()))
+	} else {
+		r.pass(r.back, r.address(el, r.contactJID(t), stanza.JID(author)))
+	}
+}
+
+// customerBounced: the customer's server could not deliver something. What was said to a client that is
+// gone goes to the account; what bounces there is kept until he is back, and his agent is told once.
+func (r *Relay) customerBounced(q *queue, s *stanza.Element) {
+	c := r.customerOf(s.From())
+	if c == nil {
+		return
+	}
+	t := r.thread(c.Threads[q.name])
+	if t == nil {
+		return
+	}
+	gone := c.Full != "" && s.From() == c.Full
+	if gone {
+		c.Full = ""
+		r.saveCustomer(c)
+	}
+	seq, ok := r.ids.seq(s.ID())
+	if !ok || !r.sentTo(t, seq) {
+		return
+	}
+	switch {
+	case gone: // once more, with all that came after, to the account
+		r.noteAgain(t, "", seq)
+	case s.From().Resource() == "" && (c.Missed == 0 || seq < c.Missed):
+		if c.Missed == 0 {
+			r.tellOwner(t, textUndelivered)
+		}
+		c.Missed = seq
+		r.saveCustomer(c)
+	}
+}
+
+// noteAgain has what was said from a record on go out again, to the customer or to an agent.
+func (r *Relay) noteAgain(t *thread, to string, from uint64) {
+	r.note(store.Agents, strconv.FormatUint(t.N, 10), entry{kind: kindAgain, own: own{Thread: t.N, To: to, From: from}})
+}
+
+// sentTo reports whether a record is one that goes to the thread's customer.
+func (r *Relay) sentTo(t *thread, seq uint64) bool {
+	if by, _, ok := r.lookUp(t, seq); ok {
+		return by != ""
+	}
+	page, _, err := r.store.Page(strconv.FormatUint(t.N, 10), store.Query{After: seq - 1, Before: seq + 1, Limit: 1})
+	return err == nil && len(page) == 1 && page[0].Kind == kindTold
+}
+
+// welcomeBack sends a customer who is there again what he missed.
+func (r *Relay) welcomeBack(t *thread) {
+	c := t.customer
+	if c.Missed == 0 {
+		return
+	}
+	r.noteAgain(t, "", c.Missed)
+	c.Missed = 0
+	r.saveCustomer(c)
+}
+
+// tell notes that something was said to a customer in this conversation.
+func (t *thread) tell(key string) {
+	if t.told == nil {
+		t.told = map[string]bool{}
+	}
+	t.told[key] = true
+}
+
+// tellOwner sends a text of the desk's own to who has the conversation, as a record.
+func (r *Relay) tellOwner(t *thread, text string) {
+	if d, open := r.desk.Thread(t.N); open && d.Owner != "" {
+		r.note(store.Agents, strconv.FormatUint(t.N, 10), entry{kind: kindTold, own: own{Thread: t.N, To: d.Owner}, words: &words{Body: text}})
+	}
+}
+
+// tellCustomer sends a text of the desk's own to the customer, as a record.
+func (r *Relay) tellCustomer(t *thread, text string) {
+	r.note(store.Customers, strconv.FormatUint(t.N, 10), entry{kind: kindTold, own: own{Thread: t.N}, words: &words{Body: text}})
+}

@@ -1,0 +1,320 @@
+package relay
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"frontdesk/component/stanza"
+	"frontdesk/dispatch"
+	"frontdesk/store"
+)
+
+// Tables of rows. The names are in files for ever.
+const (
+	tableMeta     = "meta"     // secrets, counters, cursors
+	tableCustomer = "customer" // number → customer
+	tableJID      = "jid"      // bare JID → customer number
+	tableKey      = "key"      // hash of a key → customer number
+	tableClaim    = "claim"    // bare JID → key of a visitor who has not written yet
+	tableThread   = "thread"   // number → thread
+	tableWatch    = "watch"    // queue \x00 JID → who is told of the queue's presence
+	tableAgent    = "agent"    // bare JID → what was done for an agent once
+	tableSession  = "session"  // muc's rows
+)
+
+// customer is who writes to the front. The JSON names are in files for ever.
+type customer struct {
+	N       uint64            `json:"n"`
+	Bare    stanza.JID        `json:"bare"`
+	Full    stanza.JID        `json:"full,omitempty"` // last known client; "" once it is known to be gone
+	Name    string            `json:"name,omitempty"`
+	Key     string            `json:"key,omitempty"` // hash of the web page's key
+	Lang    string            `json:"lang,omitempty"`
+	Missed  uint64            `json:"missed,omitempty"` // first record that could not be delivered
+	Threads map[string]uint64 `json:"threads,omitempty"`
+}
+
+// address is where to write to the customer.
+func (c *customer) address() stanza.JID {
+	if c.Full != "" {
+		return c.Full
+	}
+	return c.Bare
+}
+
+// thread is what relay knows of one, beside dispatch. The JSON names are in files for ever.
+type thread struct {
+	N      uint64           `json:"n"`
+	Queue  string           `json:"queue"`
+	Slug   string           `json:"slug"`
+	Who    uint64           `json:"customer"`
+	Opened uint64           `json:"opened"`           // record that began the last conversation
+	Missed uint64           `json:"missed,omitempty"` // first record that the owner could not be given while he was gone for a moment
+	Saved  *dispatch.Thread `json:"saved,omitempty"`
+
+	customer *customer
+	recent   []said // newest last, at most maxRecent
+	filled   bool   // recent has been read from the store
+	told     map[string]bool
+}
+
+// said is one message of a thread, for references and repeats.
+type said struct {
+	seq uint64
+	by  string
+	id  string
+	sum uint64 // of the content, to recognise a repeat
+	at  int64  // unix nanoseconds
+}
+
+const (
+	maxRecent = 128
+	maxCached = 50_000 // threads kept in memory beyond the open ones
+)
+
+func (t *thread) local() string { return t.Slug + "." + strconv.FormatUint(t.N, 10) }
+
+func (t *thread) remember(s said) {
+	if len(t.recent) == maxRecent {
+		copy(t.recent, t.recent[1:])
+		t.recent = t.recent[:maxRecent-1]
+	}
+	t.recent = append(t.recent, s)
+}
+
+// byID finds a message by the id that its author's client gave it; newest first.
+func (t *thread) byID(by, id string) (said, bool) {
+	for i := len(t.recent) - 1; i >= 0; i-- {
+		if s := &t.recent[i]; s.id == id && s.by == by && id != "" {
+			return *s, true
+		}
+	}
+	return said{}, false
+}
+
+// thread returns a thread by number, from memory or from its row; nil where there is none.
+func (r *Relay) thread(n uint64) *thread {
+	if t := r.threads[n]; t != nil || n == 0 {
+		return t
+	}
+	t := &thread{}
+	if !r.row(tableThread, strconv.FormatUint(n, 10), t) {
+		return nil
+	}
+	if t.customer = r.customer(t.Who); t.customer == nil {
+		return nil
+	}
+	r.threads[n] = t
+	return t
+}
+
+// fill reads the newest messages of a thread, once.
+func (r *Relay) fill(t *thread) {
+	if t.filled {
+		return
+	}
+	t.filled = true
+	page, _, err := r.store.Page(strconv.FormatUint(t.N, 10), store.Query{Limit: maxRecent, Last: true})
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	have := t.recent
+	t.recent = nil
+	for _, rec := range page {
+		if e, err := decode(rec); err == nil {
+			if by, ok := e.said(); ok {
+				t.remember(said{seq: e.seq, by: by, id: e.words.ID, sum: e.words.sum(), at: e.at.UnixNano()})
+			}
+		}
+	}
+	for _, s := range have {
+		t.remember(s)
+	}
+}
+
+func (r *Relay) customer(n uint64) *customer {
+	if c := r.customers[n]; c != nil || n == 0 {
+		return c
+	}
+	c := &customer{}
+	if !r.row(tableCustomer, strconv.FormatUint(n, 10), c) {
+		return nil
+	}
+	r.customers[n] = c
+	return c
+}
+
+// customerOf returns who writes from an address, nil if he never wrote.
+func (r *Relay) customerOf(from stanza.JID) *customer {
+	bare := from.Bare()
+	if n, ok := r.byJID[bare]; ok {
+		return r.customer(n)
+	}
+	var n uint64
+	if !r.row(tableJID, string(bare), &n) {
+		return nil
+	}
+	r.byJID[bare] = n
+	return r.customer(n)
+}
+
+// newCustomer makes one who writes for the first time, under the key that his page claimed.
+func (r *Relay) newCustomer(from stanza.JID) *customer {
+	r.lastCustomer++
+	r.put(tableMeta, "customers", r.lastCustomer)
+	c := &customer{N: r.lastCustomer, Threads: map[string]uint64{}}
+	r.customers[c.N] = c
+	var claim string
+	if r.row(tableClaim, string(from.Bare()), &claim) {
+		c.Key = claim
+		r.put(tableKey, claim, c.N)
+		r.put(tableClaim, string(from.Bare()), nil)
+	}
+	r.rebind(c, from)
+	return c
+}
+
+// rebind notes the address that a customer has now. His old one, where it was an anonymous
+// one of a web page, is forgotten.
+func (r *Relay) rebind(c *customer, from stanza.JID) {
+	if c.Full == from && c.Bare == from.Bare() {
+		return
+	}
+	if c.Bare != "" && c.Bare != from.Bare() {
+		delete(r.byJID, c.Bare)
+		r.put(tableJID, string(c.Bare), nil)
+	}
+	c.Bare, c.Full = from.Bare(), from
+	r.byJID[c.Bare] = c.N
+	r.put(tableJID, string(c.Bare), c.N)
+	r.saveCustomer(c)
+}
+
+func (r *Relay) saveCustomer(c *customer) { r.put(tableCustomer, strconv.FormatUint(c.N, 10), c) }
+func (r *Relay) saveThread(t *thread)     { r.put(tableThread, strconv.FormatUint(t.N, 10), t) }
+
+// newThread gives the thread that dispatch has just numbered its contact.
+func (r *Relay) newThread(n uint64, queue string, c *customer) *thread {
+	t := &thread{N: n, Queue: queue, Slug: slug(c.Name), Who: c.N, customer: c, filled: true}
+	if c.Threads == nil {
+		c.Threads = map[string]uint64{}
+	}
+	c.Threads[queue] = n
+	r.threads[n] = t
+	r.saveCustomer(c)
+	return t
+}
+
+// evict forgets closed threads and idle customers once there are many. Only after a commit:
+// what is not on disk yet must stay.
+func (r *Relay) evict() {
+	if len(r.threads) < 2*maxCached && len(r.customers) < 2*maxCached && len(r.byJID) < 2*maxCached {
+		return
+	}
+	keep := map[uint64]bool{}
+	for n, t := range r.threads {
+		if _, open := r.desk.Thread(n); open {
+			keep[t.Who] = true
+		} else {
+			delete(r.threads, n)
+		}
+	}
+	for n := range r.customers {
+		if !keep[n] {
+			delete(r.customers, n)
+		}
+	}
+	for j, n := range r.byJID {
+		if !keep[n] {
+			delete(r.byJID, j)
+		}
+	}
+}
+
+// slug makes a contact's localpart out of a name: ASCII letters and digits, at most 24.
+func slug(name string) string {
+	var b strings.Builder
+	dash := false
+	for _, c := range norm.NFKD.String(strings.ToLower(name)) {
+		switch {
+		case c >= 'a' && c <= 'z' || c >= '0' && c <= '9':
+			if dash && b.Len() > 0 {
+				b.WriteByte('-')
+			}
+			dash = false
+			b.WriteRune(c)
+		case !unicode.Is(unicode.Mn, c):
+			dash = true
+		}
+		if b.Len() >= 23 {
+			break
+		}
+	}
+	switch s := b.String(); s {
+	case "", "case", "lobby", "desk":
+		return "customer"
+	default:
+		return s
+	}
+}
+
+// cleanName makes a customer's own name fit to be shown: one line, no controls, bounded.
+func cleanName(s string) string {
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
+	}), " ")
+	s = strings.TrimLeft(s, "!！/ ")
+	for len(s) > maxName {
+		_, size := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-size]
+	}
+	return strings.TrimSpace(s)
+}
+
+// label is how the desk calls a customer.
+func (t *thread) label() string {
+	name := t.customer.Name
+	if name == "" {
+		name = "a customer"
+	}
+	return fmt.Sprintf("#%d %s (%s)", t.N, name, t.Queue)
+}
+
+// row reads a row into v, from the batch first; false where there is none.
+func (r *Relay) row(table, key string, v any) bool {
+	b, ok := r.pending[rowKey{table, key}]
+	if !ok {
+		var err error
+		if b, err = r.store.Get(table, key); err != nil {
+			r.fail(err)
+			return false
+		}
+	}
+	if b == nil {
+		return false
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		r.fail(fmt.Errorf("row %s/%s: %w", table, key, err))
+		return false
+	}
+	return true
+}
+
+type rowKey struct{ table, key string }
+
+// put adds a row to the batch; a nil v deletes.
+func (r *Relay) put(table, key string, v any) {
+	var b []byte
+	if v != nil {
+		b = mustJSON(v)
+	}
+	r.pending[rowKey{table, key}] = b
+	r.rows = append(r.rows, store.Row{Table: table, Key: key, Value: b})
+}

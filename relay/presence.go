@@ -1,0 +1,147 @@
+package relay
+
+import (
+	"strings"
+	"time"
+
+	"frontdesk/component/stanza"
+	"frontdesk/dispatch"
+)
+
+// maxWatchers bounds who is told of a queue's presence without having written; more are answered
+// once and not told of changes.
+const maxWatchers = 100_000
+
+// queue is one address of the front.
+type queue struct {
+	name, title string
+	watchers    map[stanza.JID]bool // true: subscribed (a bare JID), false: showed presence (a full one)
+	mood        dispatch.Mood       // as last sent
+	sentAt      time.Time
+	again       time.Time // a change waits until then; zero: none
+}
+
+func (r *Relay) restoreWatchers() error {
+	return r.store.Rows(tableWatch, func(key string, value []byte) error {
+		name, jid, _ := strings.Cut(key, "\x00")
+		if q := r.queues[name]; q != nil {
+			q.watchers[stanza.JID(jid)] = string(value) == "true"
+		}
+		return nil
+	})
+}
+
+// frontUp: watchers are told how things stand; nobody told them that we were gone.
+func (r *Relay) frontUp() {
+	for _, q := range r.order {
+		q.mood = r.desk.Mood(q.name)
+		q.sentAt = r.now
+		r.broadcast(q)
+	}
+}
+
+// customerPresence takes a customer's presence to a queue.
+func (r *Relay) customerPresence(q *queue, s *stanza.Element) {
+	from := s.From()
+	switch s.Type() {
+	case "":
+		r.watch(q, from, false)
+		r.send(r.front, r.mood(q, from))
+		if c := r.customerOf(from); c != nil {
+			if t := r.thread(c.Threads[q.name]); t != nil && c.Missed != 0 {
+				r.rebind(c, from)
+				r.welcomeBack(t)
+			}
+		}
+	case "probe":
+		r.send(r.front, r.mood(q, from))
+	case "subscribe":
+		r.watch(q, from.Bare(), true)
+		r.send(r.front, stanza.New("", "presence", "type", "subscribed", "from", string(r.queueJID(q.name)), "to", string(from.Bare())))
+		r.send(r.front, r.mood(q, from.Bare()))
+	case "unsubscribe":
+		r.unwatch(q, from.Bare())
+		r.send(r.front, stanza.New("", "presence", "type", "unsubscribed", "from", string(r.queueJID(q.name)), "to", string(from.Bare())))
+	case "unavailable":
+		r.customerLeft(q, from)
+	case "error":
+		r.unwatch(q, from)
+	}
+}
+
+// customerLeft: a client of a customer went away. Its agent sees it as the chat state "gone"; what is written
+// now goes to the account.
+func (r *Relay) customerLeft(q *queue, from stanza.JID) {
+	r.unwatch(q, from)
+	c := r.customerOf(from)
+	if c == nil {
+		r.forget(from)
+		return
+	}
+	if c.Full == from {
+		c.Full = ""
+		r.saveCustomer(c)
+		r.customerSignal(q, c, &intake{state: "gone"})
+	}
+}
+
+func (r *Relay) watch(q *queue, jid stanza.JID, subscribed bool) {
+	if old, ok := q.watchers[jid]; ok && old == subscribed || len(q.watchers) >= maxWatchers {
+		return
+	}
+	q.watchers[jid] = subscribed
+	r.put(tableWatch, q.name+"\x00"+string(jid), subscribed)
+}
+
+func (r *Relay) unwatch(q *queue, jid stanza.JID) {
+	if _, ok := q.watchers[jid]; ok {
+		delete(q.watchers, jid)
+		r.put(tableWatch, q.name+"\x00"+string(jid), nil)
+	}
+}
+
+// moods tells watchers when a queue's presence changed, at most every presenceEvery.
+func (r *Relay) moods() {
+	for _, q := range r.order {
+		due := !q.again.IsZero() && !q.again.After(r.now)
+		if !r.stale && !due {
+			continue
+		}
+		m := r.desk.Mood(q.name)
+		if m == q.mood {
+			q.again = time.Time{}
+			continue
+		}
+		if at := q.sentAt.Add(presenceEvery); at.After(r.now) {
+			q.again = at
+			continue
+		}
+		q.mood, q.sentAt, q.again = m, r.now, time.Time{}
+		r.broadcast(q)
+	}
+	r.stale = false
+}
+
+func (r *Relay) broadcast(q *queue) {
+	if to := sortedJIDs(q.watchers); len(to) > 0 {
+		r.items = append(r.items, item{side: r.front, el: r.mood(q, ""), to: to})
+	}
+}
+
+// mood is the presence of a queue: the truth about who would answer.
+func (r *Relay) mood(q *queue, to stanza.JID) *stanza.Element {
+	p := stanza.New("", "presence", "from", string(r.queueJID(q.name))+"/"+resource, "to", string(to))
+	var show, status string
+	switch q.mood {
+	case dispatch.Free:
+		status = "We are here for you"
+	case dispatch.Full:
+		show, status = "dnd", "All of us are busy, we will answer as soon as we can"
+	default:
+		show, status = "xa", "Nobody is here at the moment, leave a message"
+	}
+	if show != "" {
+		p.Add(stanza.Text("", "show", show))
+	}
+	return p.Add(stanza.Text("", "status", status), stanza.Text(stanza.NSNick, "nick", q.title))
+}

@@ -1,0 +1,95 @@
+package relay
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"frontdesk/component/stanza"
+	"frontdesk/dispatch"
+	"frontdesk/muc"
+	"frontdesk/store"
+)
+
+// Kinds of records that are neither dispatch's (1–99) nor muc's (100–199). The
+// numbers are in files for ever.
+const (
+	kindAmended uint16 = 200 // a correction of old words, a reaction, a retraction: what changes no state of the desk
+	kindTold    uint16 = 201 // one of the desk's own texts
+	kindAgain   uint16 = 202 // what the customer, or the agent To, missed goes out again, from record From on
+)
+
+// own is the numbers of relay's kinds.
+type own struct {
+	Thread uint64 `json:"t"`
+	By     string `json:"by,omitempty"` // the agent who wrote; "" the customer
+	To     string `json:"to,omitempty"` // the agent it goes to; "" the customer
+	From   uint64 `json:"from,omitempty"`
+}
+
+// entry is a record as the loop sees it: decoded, in order, possibly not yet committed.
+type entry struct {
+	seq   uint64
+	at    time.Time
+	kind  uint16
+	fact  dispatch.Fact // kinds 1–99
+	own   own           // kinds 200 and up
+	words *words
+}
+
+// said reports whether the entry holds somebody's words in a thread, and whose: an agent's
+// bare JID or "" for the customer.
+func (e *entry) said() (by string, ok bool) {
+	switch {
+	case e.kind == uint16(dispatch.Said):
+		return e.fact.By, e.words != nil
+	case e.kind == kindAmended:
+		return e.own.By, e.words != nil
+	}
+	return "", false
+}
+
+// decode reads a record back; muc's and unknown kinds are not for it.
+func decode(rec store.Record) (*entry, error) {
+	e := &entry{seq: rec.Seq, at: rec.Time, kind: rec.Kind}
+	var err error
+	switch {
+	case rec.Kind < 100:
+		e.fact, err = decodeFact(rec)
+	case rec.Kind >= 200:
+		err = json.Unmarshal(rec.Numbers, &e.own)
+	}
+	if err == nil && rec.Content != nil && (rec.Kind < 100 || rec.Kind >= 200) {
+		e.words = &words{}
+		err = json.Unmarshal(rec.Content, e.words)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("record %d: %w", rec.Seq, err)
+	}
+	return e, nil
+}
+
+func decodeFact(rec store.Record) (dispatch.Fact, error) {
+	var f dispatch.Fact
+	err := json.Unmarshal(rec.Numbers, &f)
+	f.Kind, f.At = dispatch.Kind(rec.Kind), rec.Time
+	return f, err
+}
+
+func decodeMuc(rec store.Record) (muc.Fact, error) {
+	var f muc.Fact
+	err := json.Unmarshal(rec.Numbers, &f)
+	f.Kind, f.At = muc.Kind(rec.Kind), rec.Time
+	if err == nil && rec.Content != nil {
+		f.Words, err = stanza.Parse(string(rec.Content))
+	}
+	return f, err
+}
+
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("relay: " + err.Error())
+	}
+	return b
+}

@@ -1,0 +1,478 @@
+package relay
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"frontdesk/component"
+	"frontdesk/component/stanza"
+	"frontdesk/config"
+	"frontdesk/dispatch"
+	"frontdesk/muc"
+	"frontdesk/store"
+)
+
+// Bounds and periods of the loop.
+const (
+	verifyWithin  = 10 * time.Second // after the desk's link is up: nobody is assigned before the sessions answered, or that passed
+	expireAfter   = 60 * time.Second // then sessions that still have not answered are removed
+	presenceEvery = 5 * time.Second  // a queue's presence changes at most that often
+	cursorEvery   = 2 * time.Second  // a moved cursor is put into the file at most that late
+	snapshotEvery = 100_000          // records between snapshots
+	noSpaceRetry  = 10 * time.Second
+	publishEvery  = time.Second
+)
+
+// Options for what tests replace.
+type Options struct {
+	Log    *slog.Logger
+	Clock  Clock           // nil: the wall clock
+	Chance dispatch.Chance // nil: the system's random source
+	// Backoff bounds the first and the longest wait of a redial; zero: component's defaults.
+	MinWait, MaxWait time.Duration
+}
+
+// Relay is the daemon.
+type Relay struct {
+	cfg    *config.Config
+	log    *slog.Logger
+	clock  Clock
+	chance dispatch.Chance
+
+	store *store.Store
+	desk  *dispatch.Desk
+	rooms *muc.Service
+	ids   ids
+	key   []byte // signs the keys of web pages
+	inbox *inbox
+
+	front, back *side
+	queues      map[string]*queue
+	order       []*queue // as configured
+	staff       map[string]*config.Person
+	accounts    map[string]map[stanza.JID]*stanza.Element // presences of agents' accounts, by bare and full JID
+
+	threads      map[uint64]*thread
+	customers    map[uint64]*customer
+	byJID        map[stanza.JID]uint64
+	lastCustomer uint64
+
+	// The batch.
+	now     time.Time
+	next    uint64 // sequence number of the next record
+	records []store.Record
+	rows    []store.Row
+	pending map[rowKey][]byte
+	items   []item
+	broken  error // what ends the process
+
+	verifyBy, expireAt time.Time // zero: not waiting
+	paused             bool      // dispatch has been told that the desk is down
+	cursorAt           time.Time
+	snapshotAt         uint64 // sequence number at which the next one is due
+	publishedAt        time.Time
+	publishedUp        int
+	stale              bool     // something changed that may change a queue's presence
+	fresh              []uint64 // threads that may have come to wait in this step
+	ready              chan struct{}
+	wasReady           bool
+	view               atomic.Pointer[metrics]
+	counts             counts
+}
+
+// item is one thing to be sent once the batch is on disk, in order.
+type item struct {
+	entry *entry // a record to be rendered for both sides, or nil
+	side  *side
+	to    []stanza.JID // several addresses, or nil for the stanza's own
+	el    *stanza.Element
+	hush  bool // a signal: passed over while the side is catching up
+}
+
+// New opens the file and rebuilds the state; the links are down until Run.
+func New(cfg *config.Config, o Options) (*Relay, error) {
+	r := &Relay{
+		cfg: cfg, log: o.Log, clock: o.Clock, chance: o.Chance,
+		inbox: newInbox(), staff: map[string]*config.Person{}, queues: map[string]*queue{},
+		accounts: map[string]map[stanza.JID]*stanza.Element{},
+		threads:  map[uint64]*thread{}, customers: map[uint64]*customer{}, byJID: map[stanza.JID]uint64{},
+		pending: map[rowKey][]byte{}, paused: true, ready: make(chan struct{}),
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	if r.clock == nil {
+		r.clock = wallClock{time.Now()}
+	}
+	if r.chance == nil {
+		r.chance = fairChance{}
+	}
+	for i := range cfg.Agents {
+		r.staff[cfg.Agents[i].JID] = &cfg.Agents[i]
+	}
+	for _, q := range cfg.Queues {
+		w := &queue{name: q.Name, title: q.Title, watchers: map[stanza.JID]bool{}}
+		r.queues[q.Name] = w
+		r.order = append(r.order, w)
+	}
+	var err error
+	if r.store, err = store.Open(cfg.Data); err != nil {
+		return nil, err
+	}
+	if err := r.restore(); err != nil {
+		r.store.Close()
+		return nil, fmt.Errorf("rebuilding the desk from %s: %w", cfg.Data, err)
+	}
+	for _, l := range []struct {
+		s    **side
+		name string
+		cfg  *config.Link
+	}{{&r.front, "front", &cfg.Front}, {&r.back, "desk", &cfg.Desk}} {
+		if *l.s, err = r.newSide(l.name, l.cfg, o); err != nil {
+			r.store.Close()
+			return nil, err
+		}
+	}
+	r.publish()
+	return r, nil
+}
+
+func (r *Relay) newSide(name string, cfg *config.Link, o Options) (*side, error) {
+	s := &side{name: name, domain: cfg.Domain}
+	var cursor uint64
+	r.row(tableMeta, "cursor/"+name, &cursor)
+	s.acked, s.saved, s.sent = cursor, cursor, cursor
+	lc := component.Config{Name: name, Address: cfg.Server, Domain: cfg.Domain, Secret: cfg.Secret,
+		Log: r.log, MinWait: o.MinWait, MaxWait: o.MaxWait}
+	if cfg.TLS {
+		var err error
+		if lc.TLS, err = TLSConfig(cfg); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	s.link, err = component.New(lc, func(e component.Event) {
+		r.inbox.put(event{side: s, Event: e})
+	})
+	return s, err
+}
+
+// TLSConfig is what a link with tls = true verifies the server with.
+func TLSConfig(cfg *config.Link) (*tls.Config, error) {
+	t := &tls.Config{MinVersion: tls.VersionTLS12}
+	if cfg.TLSCA == "" {
+		return t, nil
+	}
+	pem, err := os.ReadFile(cfg.TLSCA)
+	if err != nil {
+		return nil, fmt.Errorf("tls_ca: %w", err)
+	}
+	t.RootCAs = x509.NewCertPool()
+	if !t.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("tls_ca: no certificate in %s: it must be a PEM file", cfg.TLSCA)
+	}
+	return t, nil
+}
+
+// Ready is closed once both links have been up and the desk works.
+func (r *Relay) Ready() <-chan struct{} { return r.ready }
+
+// Run runs the loop until ctx ends, or until the disk refuses a batch. It returns
+// within 5 s of ctx's end: the links are closed and read to their end, all that came is
+// committed, cursors and a snapshot are written. A Relay runs once.
+func (r *Relay) Run(ctx context.Context) error {
+	links, stop := context.WithCancel(ctx)
+	defer stop()
+	var wg sync.WaitGroup
+	for _, s := range []*side{r.front, r.back} {
+		wg.Go(func() { s.link.Run(links) })
+	}
+	closed := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(closed)
+	}()
+	err := r.loop(closed)
+	stop()
+	r.inbox.close()
+	<-closed
+	if err == nil {
+		err = r.finish()
+	}
+	if cerr := r.store.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// loop runs until both links have ended and nothing waits any more.
+func (r *Relay) loop(closed <-chan struct{}) error {
+	if err := r.begin(closed); err != nil {
+		return err
+	}
+	var buf []event
+	for ended := false; ; {
+		var alarm <-chan time.Time
+		cancel := func() {}
+		if at := r.deadline(); !at.IsZero() {
+			alarm, cancel = r.clock.Alarm(at)
+		}
+		select {
+		case <-r.inbox.signal:
+		case <-alarm:
+		case <-closed:
+			ended, closed = true, nil
+		}
+		cancel()
+		buf = r.inbox.take(buf)
+		r.step(buf)
+		if r.broken != nil {
+			return r.broken
+		}
+		if ended && len(buf) == 0 {
+			return nil
+		}
+		if ended { // what the readers handed over last
+			r.inbox.poke()
+		}
+		clear(buf)
+	}
+}
+
+// begin proves that the disk takes a commit. While it is full the links are up and everything
+// is answered with a temporary error; it returns once there is room, or the links have ended.
+func (r *Relay) begin(closed <-chan struct{}) error {
+	r.tickClock()
+	r.put(tableMeta, "start", r.now)
+	defer r.inbox.poke()
+	var buf, states []event
+	for told := false; ; told = true {
+		r.commit()
+		if !errors.Is(r.broken, syscall.ENOSPC) {
+			break
+		}
+		r.broken = nil
+		if !told {
+			r.log.Error("no room on the disk: everything is answered with a temporary error until there is", "file", r.cfg.Data, "retry", noSpaceRetry)
+		}
+		alarm, cancel := r.clock.Alarm(r.clock.Now().Add(noSpaceRetry))
+		for waiting := true; waiting; {
+			select {
+			case <-alarm:
+				waiting = false
+			case <-closed:
+				cancel()
+				return errors.New("stopped while the disk was full")
+			case <-r.inbox.signal:
+			}
+			buf = r.inbox.take(buf)
+			for _, e := range buf {
+				if e.Kind != component.Stanza {
+					states = append(states, e)
+				} else if reply := (stanza.Error{Type: "wait", Condition: "resource-constraint", Text: "The desk cannot keep anything at present. Please try again later."}).Reply(e.Stanza); reply != nil {
+					e.side.link.Send(reply, 0)
+				}
+			}
+		}
+		cancel()
+	}
+	if r.broken != nil {
+		return r.broken
+	}
+	for i := range states {
+		r.handle(&states[i])
+	}
+	return nil
+}
+
+// step takes events, then what is due, into one batch and commits it.
+func (r *Relay) step(events []event) {
+	r.tickClock()
+	for i := range events {
+		r.handle(&events[i])
+		if r.broken != nil {
+			return
+		}
+	}
+	r.due()
+	r.reassure()
+	r.commit()
+	for _, s := range []*side{r.front, r.back} {
+		r.catchUp(s)
+	}
+	r.evict()
+	r.publish()
+}
+
+// tickClock moves time on; it never runs backwards.
+func (r *Relay) tickClock() {
+	if t := r.clock.Now().UTC(); t.After(r.now) {
+		r.now = t
+	}
+}
+
+func (r *Relay) handle(e *event) {
+	switch {
+	case e.call != nil:
+		e.call()
+		return
+	case e.Kind == component.Up:
+		r.up(e.side)
+	case e.Kind == component.Down:
+		r.down(e.side)
+	case e.Kind == component.Acked:
+		e.side.confirm(e.Mark)
+	case e.Kind == component.Drained: // catchUp goes on
+	case e.Kind != component.Stanza:
+	case e.side == r.front:
+		r.fromFront(e.Stanza)
+	default:
+		r.fromDesk(e.Stanza)
+	}
+}
+
+// deadline is when the loop wants to wake by itself.
+func (r *Relay) deadline() time.Time {
+	var at time.Time
+	soonest := func(t time.Time) {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	soonest(r.desk.Deadline())
+	soonest(r.verifyBy)
+	soonest(r.expireAt)
+	soonest(r.cursorAt)
+	for _, q := range r.order {
+		soonest(q.again)
+	}
+	return at
+}
+
+// due does what the clock asks for.
+func (r *Relay) due() {
+	if at := r.desk.Deadline(); !at.IsZero() && !at.After(r.now) {
+		r.decide(dispatch.Tick{}, nil)
+	}
+	r.verifying()
+	if !r.cursorAt.IsZero() && !r.cursorAt.After(r.now) {
+		r.saveCursors()
+	}
+	r.moods()
+}
+
+// note adds a record to the batch and returns its entry.
+func (r *Relay) note(side store.Side, archive string, e entry) *entry {
+	e.seq, e.at = r.next, r.now
+	rec := store.Record{Time: e.at, Side: side, Archive: archive, Kind: e.kind}
+	switch {
+	case e.kind < 100:
+		rec.Numbers = mustJSON(&e.fact)
+	default:
+		rec.Numbers = mustJSON(&e.own)
+	}
+	if e.words != nil {
+		rec.Content = mustJSON(e.words)
+	}
+	r.next++
+	r.records = append(r.records, rec)
+	p := &e
+	r.items = append(r.items, item{entry: p})
+	return p
+}
+
+// send queues a stanza that is no record's, behind what the batch has so far. nil is passed over.
+func (r *Relay) send(s *side, el *stanza.Element) {
+	if el != nil {
+		r.items = append(r.items, item{side: s, el: el})
+	}
+}
+
+// pass queues a signal: lost while the side is down or catching up.
+func (r *Relay) pass(s *side, el *stanza.Element) {
+	r.items = append(r.items, item{side: s, el: el, hush: true})
+}
+
+// fail ends the process after the present step; restart is recovery.
+func (r *Relay) fail(err error) {
+	if r.broken == nil {
+		r.broken = err
+	}
+}
+
+// commit makes the batch durable, then sends it.
+func (r *Relay) commit() {
+	if r.broken != nil {
+		return
+	}
+	if len(r.records) > 0 || len(r.rows) > 0 {
+		err := r.store.Append(r.next-uint64(len(r.records)), store.Batch{Records: r.records, Rows: r.rows})
+		if err != nil {
+			r.fail(fmt.Errorf("keeping a batch: %w", err))
+			return
+		}
+	}
+	last := r.next - 1
+	for i := range r.items {
+		r.deliver(&r.items[i])
+	}
+	for _, s := range []*side{r.front, r.back} {
+		if s.live {
+			s.passed(last)
+			if s.acked != s.saved && r.cursorAt.IsZero() {
+				r.cursorAt = r.now.Add(cursorEvery)
+			}
+		}
+	}
+	clear(r.records)
+	clear(r.rows)
+	clear(r.items)
+	clear(r.pending)
+	r.records, r.rows, r.items = r.records[:0], r.rows[:0], r.items[:0]
+	if r.next >= r.snapshotAt {
+		r.snapshot()
+	}
+}
+
+// deliver sends one item of a committed batch.
+func (r *Relay) deliver(it *item) {
+	switch {
+	case it.entry != nil:
+		r.render(it.entry, r.emitLive)
+	case it.hush && !it.side.live:
+	case it.to != nil:
+		it.side.link.SendTo(it.el, it.to, 0)
+	default:
+		it.side.link.Send(it.el, 0)
+	}
+}
+
+// emitLive sends what a record gives, unless the side is down or catching up: it will then
+// be read from the log.
+func (r *Relay) emitLive(s *side, el *stanza.Element, seq uint64) {
+	if s.live && !s.hand(el, seq) {
+		s.live = false
+		s.passed(seq - 1)
+	}
+}
+
+// secret returns a random secret of the file, making it on the first start.
+func (r *Relay) secret(name string) []byte {
+	var b []byte
+	if !r.row(tableMeta, name, &b) {
+		b = make([]byte, 16)
+		rand.Read(b)
+		r.put(tableMeta, name, b)
+	}
+	return b
+}

@@ -1,0 +1,145 @@
+package relay
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"frontdesk/dispatch"
+	"frontdesk/muc"
+	"frontdesk/store"
+)
+
+// image is a snapshot of both machines. The JSON names are in files for ever.
+type image struct {
+	Desk  json.RawMessage `json:"desk"`
+	Rooms json.RawMessage `json:"rooms"`
+	Time  time.Time       `json:"time"`
+}
+
+// restore rebuilds the state: the last snapshot, the log's tail, then the rows.
+func (r *Relay) restore() error {
+	r.next = r.store.Next()
+	var err error
+	if r.ids, err = newIDs(r.secret("id-key")); err != nil {
+		return err
+	}
+	r.key = r.secret("page-key")
+	r.rooms = muc.New(r.roomsConfig(), r.secret("room-salt"))
+	dc := r.deskConfig()
+	seq, data, err := r.store.LastSnapshot()
+	if err != nil {
+		return err
+	}
+	if data == nil {
+		r.desk = dispatch.New(dc)
+	} else {
+		var im image
+		if err := json.Unmarshal(data, &im); err != nil {
+			return fmt.Errorf("snapshot at record %d: %w", seq, err)
+		}
+		if r.desk, err = dispatch.Restore(dc, im.Desk); err != nil {
+			return fmt.Errorf("snapshot at record %d: %w", seq, err)
+		}
+		if err := r.rooms.Restore(im.Rooms); err != nil {
+			return fmt.Errorf("snapshot at record %d: %w", seq, err)
+		}
+		r.now = im.Time
+	}
+	if err := r.store.Replay(seq+1, r.replay); err != nil {
+		return err
+	}
+	r.snapshotAt = r.next + snapshotEvery
+	r.row(tableMeta, "customers", &r.lastCustomer)
+	if err := r.restoreRooms(); err != nil {
+		return err
+	}
+	if err := r.restoreWatchers(); err != nil {
+		return err
+	}
+	return r.broken
+}
+
+// replay applies one record of the log's tail.
+func (r *Relay) replay(rec store.Record) error {
+	if rec.Time.After(r.now) {
+		r.now = rec.Time
+	}
+	var err error
+	switch {
+	case rec.Kind < 100:
+		var f dispatch.Fact
+		if f, err = decodeFact(rec); err == nil {
+			err = r.desk.Apply(f)
+		}
+	case rec.Kind < 200:
+		var f muc.Fact
+		if f, err = decodeMuc(rec); err == nil {
+			err = r.rooms.Apply(f)
+		}
+	case rec.Kind > kindAgain:
+		err = fmt.Errorf("kind %d is unknown: a newer frontdesk wrote it", rec.Kind)
+	}
+	if err != nil {
+		return fmt.Errorf("record %d: %w", rec.Seq, err)
+	}
+	return nil
+}
+
+// restoreRooms puts sessions back, and the newest messages into the lobby's history.
+func (r *Relay) restoreRooms() error {
+	page, _, err := r.store.Page(lobby, store.Query{Limit: historyLength, Last: true})
+	if err != nil {
+		return err
+	}
+	for _, rec := range page {
+		f, err := decodeMuc(rec)
+		if err == nil && f.Kind == muc.Message {
+			err = r.rooms.Apply(f)
+		}
+		if err != nil {
+			return fmt.Errorf("record %d: %w", rec.Seq, err)
+		}
+	}
+	return r.store.Rows(tableSession, r.rooms.RestoreSession)
+}
+
+// snapshot keeps the state of both machines as it is after the last committed record.
+func (r *Relay) snapshot() {
+	desk, err := r.desk.Snapshot()
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	rooms, err := r.rooms.Snapshot()
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	if err := r.store.Snapshot(r.next-1, mustJSON(image{desk, rooms, r.now})); err != nil {
+		r.fail(fmt.Errorf("keeping a snapshot: %w", err))
+	}
+	r.snapshotAt = r.next + snapshotEvery
+}
+
+// finish writes what a quick start wants: cursors and a snapshot.
+func (r *Relay) finish() error {
+	r.saveCursors()
+	r.commit()
+	if r.broken == nil && r.next > 1 {
+		r.snapshot()
+	}
+	return r.broken
+}
+
+func (r *Relay) deskConfig() dispatch.Config {
+	c := dispatch.Config{Grace: r.cfg.Times.Grace, AnswerWithin: r.cfg.Times.Answer,
+		CoolDown: r.cfg.Times.CoolDown, IdleIsAway: r.cfg.IdleIsAway}
+	for _, a := range r.cfg.Agents {
+		c.Agents = append(c.Agents, dispatch.Agent{ID: a.JID, Capacity: a.Capacity})
+	}
+	for _, q := range r.cfg.Queues {
+		c.Queues = append(c.Queues, dispatch.Queue{Name: q.Name, Agents: q.Agents})
+	}
+	return c
+}

@@ -1,0 +1,343 @@
+package relay
+
+import (
+	"crypto/rand"
+	"fmt"
+	"sort"
+	"time"
+
+	"frontdesk/component/stanza"
+	"frontdesk/config"
+	"frontdesk/dispatch"
+	"frontdesk/muc"
+	"frontdesk/store"
+)
+
+const (
+	lobby         = "lobby"
+	deskLocal     = "desk" // the desk's own contact at the agents' domain
+	serviceNick   = "desk" // and its nick in rooms
+	historyLength = 50
+)
+
+func (r *Relay) roomsConfig() muc.Config {
+	room := muc.RoomConfig{
+		Local: lobby, Name: "Lobby", Description: "Where the desk meets. Say !help for the commands.",
+		Affiliations: map[string]muc.Affiliation{}, Nicks: map[string]string{},
+		Service: serviceNick, History: historyLength,
+	}
+	for _, d := range r.cfg.Members {
+		room.Affiliations[d] = muc.Member
+	}
+	for _, a := range r.cfg.Agents {
+		switch a.Role {
+		case config.Admin:
+			room.Affiliations[a.JID] = muc.Owner
+		case config.Supervisor:
+			room.Affiliations[a.JID] = muc.Admin
+		default:
+			room.Affiliations[a.JID] = muc.Member
+		}
+		room.Nicks[a.JID] = a.Name
+	}
+	return muc.Config{
+		Domain: r.cfg.Desk.Domain, Name: r.cfg.Desk.Name,
+		Denied: append([]string{r.cfg.Front.Domain}, r.cfg.Front.Customers...),
+		Rooms:  []muc.RoomConfig{room},
+	}
+}
+
+// fromRoom hands a stanza to muc, a command typed into the lobby to the desk.
+func (r *Relay) fromRoom(s *stanza.Element) {
+	id := r.ids.of(r.next)
+	if s.Local == "message" && s.Type() == "groupchat" && s.To().Local() == lobby && s.To().Resource() == "" {
+		m := read(s)
+		if v, text := judge(m.Body); v != plain {
+			if out, ok := r.rooms.Echo(r.now, s, id); ok {
+				r.rooming(out)
+				r.roomCommand(s.From(), m, v, text)
+				return
+			}
+		}
+	}
+	r.rooming(r.rooms.Step(r.now, s, id))
+}
+
+// roomCommand answers a command that came by a room, privately.
+func (r *Relay) roomCommand(from stanza.JID, m *intake, v verdict, text string) {
+	var reply string
+	agent := string(from.Bare())
+	switch {
+	case v == refused:
+		reply = textLater
+	case m.replace != "":
+		reply = textCorrected
+	case r.staff[agent] == nil:
+		reply = "Only agents of the desk can give commands."
+	default:
+		r.decide(dispatch.Active{Agent: agent}, nil)
+		reply = r.carryOut(&call{agent: agent, from: from, text: text})
+	}
+	if reply != "" {
+		r.tellSession(from, reply)
+	}
+}
+
+// tellSession sends a private message of the desk's occupant to one session in the lobby.
+func (r *Relay) tellSession(to stanza.JID, text string) {
+	r.rooming(r.rooms.Tell(lobby, to, text, rand.Text()))
+}
+
+// rooming turns what muc gives into records, rows, stanzas and inputs.
+func (r *Relay) rooming(o muc.Out) {
+	for i := range o.Facts {
+		f := &o.Facts[i]
+		rec := store.Record{Time: r.now, Side: store.Agents, Archive: f.Room, Kind: uint16(f.Kind), Numbers: mustJSON(f)}
+		if f.Words != nil {
+			rec.Content = f.Words.AppendXML(nil)
+		}
+		r.next++
+		r.records = append(r.records, rec)
+	}
+	for _, row := range o.Rows {
+		r.rows = append(r.rows, store.Row{Table: tableSession, Key: row.Key, Value: row.Value})
+	}
+	for _, s := range o.Send {
+		r.items = append(r.items, item{side: r.back, el: s.Stanza, to: s.To})
+	}
+	for i := range o.Events {
+		r.roomEvent(&o.Events[i])
+	}
+}
+
+// roomEvent tells dispatch what it must know of the lobby.
+func (r *Relay) roomEvent(e *muc.Event) {
+	agent := string(e.JID.Bare())
+	if e.Room != lobby || r.staff[agent] == nil {
+		return
+	}
+	switch e.Kind {
+	case muc.Entered:
+		r.sessions(agent)
+		r.greet(agent, e.JID)
+	case muc.Left, muc.Changed, muc.Confirmed:
+		r.sessions(agent)
+	case muc.Spoke:
+		r.decide(dispatch.Active{Agent: agent}, nil)
+	case muc.Whispered:
+		m := read(e.Stanza)
+		v, text := judge(m.Body)
+		switch {
+		case v != plain:
+			r.roomCommand(e.JID, m, v, text)
+		case m.Body != "":
+			r.tellSession(e.JID, textHowTo)
+		}
+	}
+}
+
+// sessions reports an agent's clients to dispatch: those in the lobby that are really there, each with what
+// its account's presence says. Nothing is reported before the link's sessions have been verified.
+func (r *Relay) sessions(agent string) {
+	if r.paused {
+		return
+	}
+	var all []dispatch.Session
+	for _, s := range r.rooms.Sessions(lobby, stanza.JID(agent)) {
+		if !s.Confirmed {
+			continue
+		}
+		d := dispatch.Session{}
+		d.Room, d.Idle = showOf(s.Presence)
+		if p := r.accounts[agent][s.JID]; p != nil {
+			show, idle := showOf(p)
+			d.Account, d.Idle = show, d.Idle || idle
+		}
+		all = append(all, d)
+	}
+	r.decide(dispatch.Sessions{Agent: agent, Sessions: all}, nil)
+	if len(all) > 0 {
+		r.returned(agent)
+	}
+}
+
+// showOf reads a presence; one that is missing is unknown.
+func showOf(p *stanza.Element) (dispatch.Show, bool) {
+	if p == nil {
+		return dispatch.Unknown, false
+	}
+	idle := p.Has(stanza.NSIdle, "idle")
+	switch p.ChildText("", "show") {
+	case "away", "xa":
+		return dispatch.ShowAway, idle
+	case "dnd":
+		return dispatch.Busy, idle
+	}
+	return dispatch.Online, idle
+}
+
+// greet explains the desk to who enters for the first time, and reminds who is off or away of it.
+func (r *Relay) greet(agent string, session stanza.JID) {
+	st := r.agentRow(agent)
+	if !st.Welcomed {
+		st.Welcomed = true
+		r.put(tableAgent, agent, st)
+		r.tellSession(session, textWelcome)
+	}
+	if a, ok := r.desk.Agent(agent); ok && a.Duty != dispatch.On {
+		r.tellSession(session, "You told me that you are "+dutyName(a.Duty)+": you get nothing new. Say !on to change that.")
+	}
+}
+
+// agentRow is what was done for an agent once. The JSON names are in files for ever.
+type agentRow struct {
+	Welcomed bool `json:"welcomed,omitempty"`
+	Invited  bool `json:"invited,omitempty"`
+}
+
+func (r *Relay) agentRow(agent string) agentRow {
+	var st agentRow
+	r.row(tableAgent, agent, &st)
+	return st
+}
+
+// deskUp: the desk's link is up. Every session is asked whether it is still there; agents who were never
+// invited are, and accounts are asked for their presence.
+func (r *Relay) deskUp() {
+	r.paused = true
+	r.verifyBy, r.expireAt = r.now.Add(verifyWithin), r.now.Add(expireAfter)
+	r.rooming(r.rooms.Verify(r.now))
+	for _, p := range r.cfg.Agents {
+		st := r.agentRow(p.JID)
+		if !st.Invited {
+			st.Invited = true
+			r.put(tableAgent, p.JID, st)
+			r.rooming(r.rooms.Invite(lobby, stanza.JID(p.JID), r.deskJID(), "Welcome to the desk."))
+			r.send(r.back, stanza.New("", "presence", "type", "subscribe", "from", string(r.deskJID()), "to", p.JID))
+		} else {
+			r.send(r.back, stanza.New("", "presence", "type", "probe", "from", string(r.deskJID()), "to", p.JID))
+		}
+	}
+}
+
+// verifying ends the wait for sessions: all have answered, or time is up.
+func (r *Relay) verifying() {
+	if !r.verifyBy.IsZero() && r.back.up && (r.rooms.Unconfirmed() == 0 || !r.verifyBy.After(r.now)) {
+		r.verifyBy = time.Time{}
+		r.paused = false
+		for _, p := range r.cfg.Agents {
+			r.sessions(p.JID)
+		}
+		r.decide(dispatch.DeskUp{}, nil)
+	}
+	if !r.expireAt.IsZero() && (r.rooms.Unconfirmed() == 0 || !r.expireAt.After(r.now)) {
+		r.expireAt = time.Time{}
+		r.rooming(r.rooms.Expire(r.now))
+	}
+	if !r.wasReady && !r.paused && r.front.up && r.back.up {
+		r.wasReady = true
+		r.log.Info("frontdesk: ready", "front", r.front.domain, "desk", r.back.domain)
+		close(r.ready)
+	}
+}
+
+// deskDown: nobody is assigned, and what runs out stands still.
+func (r *Relay) deskDown() {
+	r.verifyBy, r.expireAt = time.Time{}, time.Time{}
+	clear(r.accounts)
+	r.rooms.Doubt()
+	if !r.paused {
+		r.paused = true
+		r.decide(dispatch.DeskDown{}, nil)
+	}
+}
+
+func (r *Relay) deskJID() stanza.JID { return stanza.MakeJID(deskLocal, r.back.domain, "") }
+
+// fromDeskContact takes what is sent to the desk's own contact: commands, and presences of accounts.
+func (r *Relay) fromDeskContact(s *stanza.Element) {
+	agent := string(s.From().Bare())
+	if r.staff[agent] == nil {
+		if s.Local != "presence" {
+			r.send(r.back, stanza.Error{Type: "cancel", Condition: "item-not-found"}.Reply(s))
+		}
+		return
+	}
+	switch s.Local {
+	case "iq":
+		r.send(r.back, personIQ(s, "client", "bot", r.cfg.Desk.Name, contactFeatures))
+	case "presence":
+		r.accountPresence(agent, s)
+	case "message":
+		r.deskMessage(agent, s)
+	}
+}
+
+func (r *Relay) deskMessage(agent string, s *stanza.Element) {
+	m := read(s)
+	if t := s.Type(); t != "chat" && t != "normal" && t != "" || m.Body == "" && !m.encrypted {
+		return
+	}
+	v, text := judge(m.Body)
+	switch {
+	case m.encrypted:
+		r.answer(s, textEncryptedAgent)
+	case v == refused:
+		r.answer(s, textLater)
+	case v == command && m.replace != "":
+		r.answer(s, textCorrected)
+	case v == command:
+		r.decide(dispatch.Active{Agent: agent}, nil)
+		if reply := r.carryOut(&call{agent: agent, from: s.From(), text: text}); reply != "" {
+			r.answer(s, reply)
+		}
+	default:
+		r.decide(dispatch.Active{Agent: agent}, nil)
+		r.answer(s, textHowTo)
+	}
+}
+
+// accountPresence takes what an agent's account says to the desk: its clients' presences and
+// subscriptions. At most maxClients clients of one account count.
+func (r *Relay) accountPresence(agent string, s *stanza.Element) {
+	const maxClients = 32
+	self, to := string(r.deskJID()), agent
+	switch s.Type() {
+	case "":
+		if r.accounts[agent] == nil {
+			r.accounts[agent] = map[stanza.JID]*stanza.Element{}
+		}
+		if len(r.accounts[agent]) < maxClients || r.accounts[agent][s.From()] != nil {
+			r.accounts[agent][s.From()] = s
+		}
+		r.sessions(agent)
+	case "unavailable", "error":
+		delete(r.accounts[agent], s.From())
+		r.sessions(agent)
+	case "subscribe":
+		r.send(r.back, stanza.New("", "presence", "type", "subscribed", "from", self, "to", to))
+		r.send(r.back, stanza.New("", "presence", "type", "subscribe", "from", self, "to", to))
+		fallthrough
+	case "probe":
+		r.send(r.back, r.deskPresence(to))
+	case "subscribed":
+		r.send(r.back, stanza.New("", "presence", "type", "probe", "from", self, "to", to))
+	case "unsubscribe":
+		r.send(r.back, stanza.New("", "presence", "type", "unsubscribed", "from", self, "to", to))
+	}
+}
+
+func (r *Relay) deskPresence(to string) *stanza.Element {
+	return stanza.New("", "presence", "from", string(r.deskJID())+"/"+resource, "to", to).Add(
+		stanza.Text("", "status", fmt.Sprintf("Commands: !help")), stanza.Text(stanza.NSNick, "nick", r.cfg.Desk.Name))
+}
+
+// sortedJIDs gives a map's keys an order that does not change.
+func sortedJIDs[V any](m map[stanza.JID]V) []stanza.JID {
+	out := make([]stanza.JID, 0, len(m))
+	for j := range m {
+		out = append(out, j)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i] < out[j] })
+	return out
+}
