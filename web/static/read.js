@@ -1,0 +1,95 @@
+// Reads what the desk sends: a stanza in, plain facts out. No state, no page.
+
+export const NS = {
+  claim: 'urn:frontdesk:0',
+  client: 'jabber:client',
+  mam: 'urn:xmpp:mam:2',
+  rsm: 'http://jabber.org/protocol/rsm',
+  forward: 'urn:xmpp:forward:0',
+  delay: 'urn:xmpp:delay',
+  states: 'http://jabber.org/protocol/chatstates',
+  receipts: 'urn:xmpp:receipts',
+  markers: 'urn:xmpp:chat-markers:0',
+  correct: 'urn:xmpp:message-correct:0',
+  retract: 'urn:xmpp:message-retract:1',
+  reactions: 'urn:xmpp:reactions:0',
+  reply: 'urn:xmpp:reply:0',
+  fallback: 'urn:xmpp:fallback:0',
+  oob: 'jabber:x:oob',
+  nick: 'http://jabber.org/protocol/nick',
+  ping: 'urn:xmpp:ping',
+  info: 'http://jabber.org/protocol/disco#info',
+  stanzas: 'urn:ietf:params:xml:ns:xmpp-stanzas',
+};
+
+const REACTIONS_MAX = 10; // shown of one message
+const STATES = ['active', 'composing', 'paused', 'inactive', 'gone'];
+
+// child is the first direct child of that name and namespace, or null.
+export function child(el, name, ns) {
+  for (const c of el.children) if (c.localName === name && c.namespaceURI === ns) return c;
+  return null;
+}
+
+export const bare = jid => (jid || '').split('/')[0].toLowerCase();
+
+const idOf = (el, name, ns) => child(el, name, ns)?.getAttribute('id') || '';
+
+// readMessage takes a <message/> between the customer and the queue, live or from
+// the archive, and returns all that the page knows to show.
+export function readMessage(el, queue) {
+  const text = child(el, 'body', NS.client)?.textContent ?? null;
+  const stamp = Date.parse(child(el, 'delay', NS.delay)?.getAttribute('stamp') || '');
+  const reactions = child(el, 'reactions', NS.reactions);
+  return {
+    id: el.getAttribute('id') || '',
+    mine: bare(el.getAttribute('from')) !== queue,
+    at: Number.isNaN(stamp) ? 0 : stamp,
+    body: text,
+    ...readReply(el, text),
+    url: webAddress(child(child(el, 'x', NS.oob) ?? el, 'url', NS.oob)?.textContent),
+    nick: (child(el, 'nick', NS.nick)?.textContent || '').trim().slice(0, 80),
+    replaces: idOf(el, 'replace', NS.correct),
+    retracts: idOf(el, 'retract', NS.retract),
+    reactsTo: reactions?.getAttribute('id') || '',
+    reactions: reactions ? [...reactions.children].map(r => r.textContent.trim().slice(0, 16)).filter(Boolean).slice(0, REACTIONS_MAX) : [],
+    received: idOf(el, 'received', NS.receipts),
+    displayed: idOf(el, 'displayed', NS.markers),
+    wantsReceipt: Boolean(child(el, 'request', NS.receipts)),
+    markable: Boolean(child(el, 'markable', NS.markers)),
+    state: STATES.find(s => child(el, s, NS.states)) || '',
+  };
+}
+
+// readReply parts the fallback quotation (XEP-0428, in code points) from the words of a reply.
+function readReply(el, text) {
+  const reply = idOf(el, 'reply', NS.reply);
+  if (!reply) return { reply };
+  for (const f of el.children) {
+    if (f.localName !== 'fallback' || f.namespaceURI !== NS.fallback || f.getAttribute('for') !== NS.reply) continue;
+    const range = child(f, 'body', NS.fallback);
+    if (!range || text === null) break;
+    const points = [...text];
+    const bound = (name, other) => Math.min(Math.max(parseInt(range.getAttribute(name), 10) || other, 0), points.length);
+    const start = bound('start', 0), end = bound('end', points.length);
+    const quote = points.slice(start, end).join('').replace(/^> ?/gm, '').trim();
+    return { reply, quote, body: points.slice(0, start).concat(points.slice(end)).join('').trim() };
+  }
+  return { reply };
+}
+
+// webAddress is text as an http(s) URL, or ''.
+export function webAddress(text) {
+  try {
+    const url = new URL(text);
+    return url.protocol === 'https:' || url.protocol === 'http:' ? url.href : '';
+  } catch { return ''; }
+}
+
+// readError is the condition and type of a stanza's error.
+export function readError(el) {
+  const error = el && child(el, 'error', NS.client);
+  if (!error) return { type: 'wait', condition: 'timeout' };
+  const condition = [...error.children].find(c => c.namespaceURI === NS.stanzas && c.localName !== 'text');
+  return { type: error.getAttribute('type') || 'cancel', condition: condition?.localName || 'undefined-condition' };
+}

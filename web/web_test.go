@@ -1,0 +1,159 @@
+package web
+
+import (
+	"compress/gzip"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func ask(t *testing.T, h http.Handler, path string, header ...string) *http.Response {
+	t.Helper()
+	r := httptest.NewRequest("GET", "http://chat.example"+path, nil)
+	for i := 0; i+1 < len(header); i += 2 {
+		if header[i] == "Host" {
+			r.Host = header[i+1]
+		} else if header[i] == "Peer" {
+			r.RemoteAddr = header[i+1]
+		} else {
+			r.Header.Add(header[i], header[i+1])
+		}
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func text(t *testing.T, r io.Reader) string {
+	t.Helper()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	h := New(testConfig(""), fakeView{}, slog.New(slog.DiscardHandler))
+	for path, kind := range map[string]string{
+		"/": "text/html; charset=utf-8", "/app.js": "text/javascript; charset=utf-8", "/app.css": "text/css; charset=utf-8",
+		"/icon.svg": "image/svg+xml", "/config.json": "application/json",
+		"/vendor/strophe-5.0.0.umd.min.js": "text/javascript; charset=utf-8", "/vendor/strophe-LICENSE.txt": "text/plain; charset=utf-8",
+	} {
+		plain := ask(t, h, path)
+		if plain.StatusCode != http.StatusOK || plain.Header.Get("Content-Type") != kind || plain.Header.Get("Content-Encoding") != "" {
+			t.Errorf("%s: %d %v", path, plain.StatusCode, plain.Header)
+		}
+		for name, want := range map[string]string{
+			"Content-Security-Policy": pagePolicy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+		} {
+			if got := plain.Header.Get(name); got != want {
+				t.Errorf("%s: %s is %q", path, name, got)
+			}
+		}
+		body := text(t, plain.Body)
+		if zipped := ask(t, h, path, "Accept-Encoding", "br, gzip;q=0.5"); zipped.Header.Get("Content-Encoding") == "gzip" {
+			z, err := gzip.NewReader(zipped.Body)
+			if err != nil || text(t, z) != body {
+				t.Errorf("%s: the compressed file is another one (%v)", path, err)
+			}
+		} else if len(body) > 1000 {
+			t.Errorf("%s: %d bytes are not compressed", path, len(body))
+		}
+		if got := ask(t, h, path, "Accept-Encoding", "gzip;q=0").Header.Get("Content-Encoding"); got != "" {
+			t.Errorf("%s: %s was refused and sent", path, got)
+		}
+		if again := ask(t, h, path, "If-None-Match", plain.Header.Get("ETag")); again.StatusCode != http.StatusNotModified {
+			t.Errorf("%s: %d for what is unchanged", path, again.StatusCode)
+		}
+	}
+	if body := text(t, ask(t, h, "/config.json").Body); body != `{"queue":"support@help.example","title":"Example Support","host":"customers.example"}` {
+		t.Errorf("config.json is %s", body)
+	}
+	for _, path := range []string{"/index.html", "/vendor/", "/vendor/README.md", "/agent/", "/static/app.js", "/../go.mod"} {
+		if got := ask(t, h, path).StatusCode; got != http.StatusNotFound && got != http.StatusMovedPermanently && got != http.StatusTemporaryRedirect {
+			t.Errorf("%s: %d", path, got)
+		}
+	}
+}
+
+func TestHealthAndMetrics(t *testing.T) {
+	t.Parallel()
+	view := fakeView{metrics: map[string]float64{
+		"facts_total": 12, `waiting{queue="b"}`: 2, `waiting{queue="a"}`: 1, "waiting_oldest_seconds": 0.5,
+	}}
+	h := New(testConfig(""), view, slog.New(slog.DiscardHandler))
+	if r := ask(t, h, "/health"); r.StatusCode != http.StatusOK || text(t, r.Body) != "ok\n" {
+		t.Errorf("health: %d", r.StatusCode)
+	}
+	want := `# TYPE frontdesk_facts_total counter
+frontdesk_facts_total 12
+# TYPE frontdesk_waiting gauge
+frontdesk_waiting{queue="a"} 1
+frontdesk_waiting{queue="b"} 2
+# TYPE frontdesk_waiting_oldest_seconds gauge
+frontdesk_waiting_oldest_seconds 0.5
+# TYPE frontdesk_web_sockets gauge
+frontdesk_web_sockets 0
+# TYPE frontdesk_web_sockets_refused_total counter
+frontdesk_web_sockets_refused_total 0
+`
+	if got := text(t, ask(t, h, "/metrics").Body); got != want {
+		t.Errorf("metrics:\n%s", got)
+	}
+	h = New(testConfig(""), fakeView{health: errors.New("desk: not connected")}, slog.New(slog.DiscardHandler))
+	if r := ask(t, h, "/health"); r.StatusCode != http.StatusServiceUnavailable || text(t, r.Body) != "desk: not connected\n" {
+		t.Errorf("health of a desk that is down: %d", r.StatusCode)
+	}
+}
+
+func TestAgentClient(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, body := range map[string]string{"converse.min.js": "export default 1", "chunkjs/a.js": "1", "converse.min.css": "a{}"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := testConfig("")
+	cfg.Web.AgentClient = dir
+	h := New(cfg, fakeView{}, slog.New(slog.DiscardHandler))
+	here := []string{"Host", "localhost:8080", "Peer", "127.0.0.1:4000"}
+	for path, want := range map[string]int{
+		"/agent/": 200, "/agent/start.js": 200, "/agent/converse.min.js": 200, "/agent/chunkjs/a.js": 200,
+		"/agent/chunkjs/": 404, "/agent/none": 404, "/agent/xmpp-websocket": 403,
+	} {
+		r := ask(t, h, path, here...)
+		if r.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, r.StatusCode, want)
+		}
+		if want == 200 && r.Header.Get("Content-Security-Policy") != agentPolicy {
+			t.Errorf("%s has no policy", path)
+		}
+	}
+	for _, c := range []struct {
+		name string
+		from []string
+		want int
+	}{
+		{"IPv6", []string{"Host", "[::1]:8080", "Peer", "[::1]:4000"}, 200},
+		{"a name of this machine", []string{"Host", "chat.localhost", "Peer", "127.0.0.1:4000"}, 200},
+		{"another machine", []string{"Host", "localhost:8080", "Peer", "192.0.2.1:4000"}, 404},
+		{"a name that resolves here", []string{"Host", "evil.example:8080", "Peer", "127.0.0.1:4000"}, 404},
+		{"a reverse proxy", []string{"Host", "127.0.0.1:8080", "Peer", "127.0.0.1:4000", "X-Forwarded-For", "192.0.2.1"}, 404},
+		{"a foreign origin", append([]string{"Origin", "http://evil.example"}, here...), 200},
+	} {
+		if got := ask(t, h, "/agent/", c.from...).StatusCode; got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+}
