@@ -1,0 +1,65 @@
+# make run    a desk to try out on this machine: RUN_DIR (run), XMPP_PORT (5222), HTTP_PORT (8080)
+# make test   everything that is tested; installs what is missing
+# make bench  the relay's figures, beside an echo component
+# make fuzz   every fuzzer for FUZZTIME (30s)
+# make build  ./frontdesk
+
+# Where Go's own installation lies, if nobody has put it on the PATH.
+export PATH := $(PATH):/usr/local/go/bin
+
+STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# These start real servers and browsers: under the race detector they would only be slow.
+REAL = ^frontdesk/(deploy|e2e)(/|$$)
+TESTFLAGS =
+BENCHFLAGS =
+FUZZTIME = 30s
+
+.PHONY: build run test deps lint test-race test-real bench fuzz clean
+
+build:
+	CGO_ENABLED=0 go build -trimpath -o frontdesk .
+
+run:
+	@deploy/install.sh run
+	@$(MAKE) --no-print-directory build
+	@go build -o bin/trial ./deploy/trial
+	@exec bin/trial -frontdesk ./frontdesk
+
+test: deps lint test-race test-real
+
+deps: web/browser/node_modules/.package-lock.json
+	deploy/install.sh test
+
+web/browser/node_modules/.package-lock.json: web/browser/package.json web/browser/package-lock.json
+	deploy/install.sh test
+	cd web/browser && npm ci --no-audit --no-fund
+	touch $@
+
+# staticcheck comes through Go's module proxy; where that is out of reach, the rest still counts.
+lint: | deps
+	@unformatted=$$(gofmt -l $$(go list -f '{{.Dir}}' ./...)); \
+		test -z "$$unformatted" || { echo "gofmt -w these:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	@if $(STATICCHECK) -version >/dev/null 2>&1; then echo '$(STATICCHECK) ./...'; $(STATICCHECK) ./...; \
+		else echo 'staticcheck left out: it cannot be fetched'; fi
+
+test-race: | deps
+	go test -race -timeout 5m $(TESTFLAGS) $$(go list ./... | grep -Ev '$(REAL)')
+
+test-real: | deps
+	go test -count=1 -timeout 8m $(TESTFLAGS) $$(go list ./... | grep -E '$(REAL)')
+
+bench:
+	go run ./e2e/bench $(BENCHFLAGS)
+
+fuzz:
+	@set -e; for package in $$(go list ./...); do \
+		for name in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$name"; \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+# The run folder with its log is data and stays.
+clean:
+	rm -rf frontdesk bin web/browser/node_modules
