@@ -1,0 +1,208 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"mellium.im/sasl"
+	"mellium.im/xmpp"
+	"mellium.im/xmpp/jid"
+
+	"frontdesk/component/fakeserver"
+	"frontdesk/component/stanza"
+)
+
+// patience bounds every wait for something that must come.
+const patience = 20 * time.Second
+
+// client is somebody's client, on the fake server or on a real one. What it gets
+// stays in its inbox until a test takes it; IQs that ask are answered as a client answers them.
+type client struct {
+	jid   stanza.JID
+	write func(*stanza.Element) error
+	drop  func()
+
+	mu    sync.Mutex
+	inbox []*stanza.Element
+	more  chan struct{} // closed and replaced whenever something comes
+	sent  int
+	gone  bool
+}
+
+func newClient(j stanza.JID) *client { return &client{jid: j, more: make(chan struct{})} }
+
+// take files what came in.
+func (c *client) take(s *stanza.Element) {
+	if t := s.Type(); s.Local == "iq" && (t == "get" || t == "set") {
+		c.reply(s)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.inbox = append(c.inbox, s)
+	close(c.more)
+	c.more = make(chan struct{})
+}
+
+func (c *client) reply(s *stanza.Element) {
+	var r *stanza.Element
+	switch q := s.First(); {
+	case q.Is(stanza.NSDiscoInfo, "query"):
+		r = stanza.Result(s).Add(stanza.New(stanza.NSDiscoInfo, "query").Add(
+			stanza.New(stanza.NSDiscoInfo, "identity", "category", "client", "type", "pc")))
+	case q.Is(stanza.NSPing, "ping"):
+		r = stanza.Result(s)
+	default:
+		r = stanza.Error{Type: "cancel", Condition: "service-unavailable"}.Reply(s)
+	}
+	c.write(r)
+}
+
+func (c *client) send(s *stanza.Element) error { return c.write(s) }
+
+// await takes the first stanza that fits out of the inbox, waiting for it; nil after patience.
+func (c *client) await(fits func(*stanza.Element) bool) *stanza.Element {
+	end := time.NewTimer(patience)
+	defer end.Stop()
+	for {
+		c.mu.Lock()
+		if i := slices.IndexFunc(c.inbox, fits); i >= 0 {
+			s := c.inbox[i]
+			c.inbox = slices.Delete(c.inbox, i, i+1)
+			c.mu.Unlock()
+			return s
+		}
+		more := c.more
+		c.mu.Unlock()
+		select {
+		case <-more:
+		case <-end.C:
+			return nil
+		}
+	}
+}
+
+// pending returns what is in the inbox and fits.
+func (c *client) pending(fits func(*stanza.Element) bool) []*stanza.Element {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []*stanza.Element
+	for _, s := range c.inbox {
+		if fits(s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (c *client) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.inbox = nil
+}
+
+// fence returns once everything that was under way between the client and an address has been dealt with, both ways.
+func (c *client) fence(to string) error {
+	c.mu.Lock()
+	c.sent++
+	id := fmt.Sprintf("fence-%d", c.sent)
+	c.mu.Unlock()
+	if err := c.send(stanza.New("", "iq", "type", "get", "to", to, "id", id).Add(stanza.New(stanza.NSPing, "ping"))); err != nil {
+		return err
+	}
+	if c.await(func(s *stanza.Element) bool { return s.Local == "iq" && s.ID() == id }) == nil {
+		return fmt.Errorf("%s: no answer from %s", c.jid, to)
+	}
+	return nil
+}
+
+// fakeClient connects a client to the fake server.
+func fakeClient(srv *fakeserver.Server, j stanza.JID) *client {
+	c := newClient(j)
+	f := srv.Client(j, c.take)
+	c.write = func(s *stanza.Element) error { f.Send(s); return nil }
+	c.drop = f.Close
+	return c
+}
+
+// dial logs in to a real server: with a password, or anonymously where user is empty.
+func dial(addr, user, host, password string) (*client, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	in := bufio.NewReaderSize(conn, 32<<10)
+	origin, err := jid.New(user, host, "")
+	if err != nil {
+		return nil, err
+	}
+	mechanism := sasl.ScramSha1
+	if user == "" {
+		mechanism = anonymous
+	}
+	session, err := xmpp.NewSession(context.Background(), origin.Domain(), origin, quiet{conn, in}, xmpp.Secure,
+		xmpp.NewNegotiator(func(*xmpp.Session, *xmpp.StreamConfig) xmpp.StreamConfig {
+			return xmpp.StreamConfig{Features: []xmpp.StreamFeature{xmpp.SASL("", password, mechanism), xmpp.BindResource()}}
+		}))
+	if !stop() || err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("logging in as %s at %s: %w", origin, addr, err)
+	}
+	c := newClient(stanza.JID(session.LocalAddr().String()))
+	var mu sync.Mutex
+	c.write = func(s *stanza.Element) error {
+		mu.Lock()
+		defer mu.Unlock()
+		conn.SetWriteDeadline(time.Now().Add(patience))
+		_, err := conn.Write(s.AppendXML(nil))
+		return err
+	}
+	c.drop = func() { conn.Close() }
+	go func() {
+		for r := stanza.NewReader(in, 1<<20); ; {
+			s, err := r.Next()
+			if err != nil {
+				c.mu.Lock()
+				c.gone = true
+				c.mu.Unlock()
+				return
+			}
+			c.take(s)
+		}
+	}()
+	return c, nil
+}
+
+// anonymous is SASL ANONYMOUS (RFC 4505) without a trace.
+var anonymous = sasl.Mechanism{Name: "ANONYMOUS", Start: func(*sasl.Negotiator) (bool, []byte, any, error) {
+	return false, nil, nil, nil
+}}
+
+// quiet is a connection whose deadlines mellium cannot set, and that is read no further than asked.
+type quiet struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func (q quiet) Read(p []byte) (int, error)     { return q.in.Read(p) }
+func (q quiet) ReadByte() (byte, error)        { return q.in.ReadByte() }
+func (quiet) SetDeadline(time.Time) error      { return nil }
+func (quiet) SetReadDeadline(time.Time) error  { return nil }
+func (quiet) SetWriteDeadline(time.Time) error { return nil }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,412 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"frontdesk/component/stanza"
+)
+
+// A dialogue is a script of what people's clients send and receive (testdata/*.txt):
+//
+//	# a comment
+//	include opened.txt
+//	alice logs in                 alice, bela, chris are customers; anna, bob, carol (supervisor), eve have accounts
+//	anna enters                   logs in if need be, sends presence to the lobby, and forgets all that came until then
+//	alice sends:                  the indented stanzas that follow
+//	anna receives:                each indented stanza must come, in order among those of its kind
+//	bob receives nothing          no message, once everything under way has been dealt with
+//	anna leaves                   her connection breaks
+//	anna forgets                  what she has received until now
+//	wait 61s                      fake world only
+//	restart                       of the desk
+//	cut desk                      the component's connection breaks (also: cut front); fake world only
+//	down desk, up desk            the same, and the server takes no new one until up
+//
+// A template fits a stanza if its name, its attributes and its children are there; more may be there.
+// {name} in an attribute or a text binds what stands there, and must match it from then on; {any} matches
+// anything. {alice} is the full JID of a client, {alice-bare} its bare one. A child with e2e='absent' must not be there.
+type dialogue struct {
+	w     *world
+	t     *testing.T
+	names map[string]string
+	who   map[string]*client
+	at    string // file:line
+}
+
+// play runs a script.
+func play(w *world, script string) {
+	d := &dialogue{w: w, t: w.t, names: map[string]string{}, who: map[string]*client{}}
+	d.run(script)
+	for _, c := range d.who {
+		c.drop()
+	}
+}
+
+var step = regexp.MustCompile(`^(\w+) (sends:|receives:|receives nothing|logs in|enters|leaves|forgets)$`)
+
+var link = regexp.MustCompile(`^(cut|down|up) (desk|front)$`)
+
+// link breaks a component's connection, or lets it come back.
+func (d *dialogue) link(what, domain string) {
+	if what != "up" {
+		d.settle()
+		d.w.fake.Refuse(domain, what == "down")
+		d.w.fake.Cut(domain)
+	}
+	if what != "down" {
+		d.w.fake.Refuse(domain, false)
+		d.w.fake.Wait(domain, true)
+	}
+}
+
+func (d *dialogue) run(name string) {
+	text, err := os.ReadFile(filepath.Join("testdata", name))
+	must(d.t, err)
+	lines := strings.Split(string(text), "\n")
+	for i := 0; i < len(lines); i++ {
+		line := strings.TrimRight(lines[i], " ")
+		d.at = fmt.Sprintf("%s:%d", name, i+1)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if rest, ok := strings.CutPrefix(line, "include "); ok {
+			d.run(rest)
+			continue
+		}
+		if rest, ok := strings.CutPrefix(line, "wait "); ok {
+			length, err := time.ParseDuration(rest)
+			must(d.t, err)
+			d.settle()
+			d.w.clock.advance(length)
+			d.settle()
+			continue
+		}
+		if line == "restart" {
+			d.settle()
+			d.w.restart()
+			continue
+		}
+		if m := link.FindStringSubmatch(line); m != nil {
+			d.link(m[1], map[string]string{"desk": deskDomain, "front": frontDomain}[m[2]])
+			continue
+		}
+		m := step.FindStringSubmatch(line)
+		if m == nil {
+			d.fatal("cannot read %q", line)
+		}
+		var block []string
+		for i+1 < len(lines) && (strings.HasPrefix(lines[i+1], " ") || strings.TrimSpace(lines[i+1]) == "" && i+2 < len(lines) && strings.HasPrefix(lines[i+2], " ")) {
+			i++
+			block = append(block, lines[i])
+		}
+		d.step(m[1], m[2], strings.Join(block, "\n"))
+	}
+}
+
+func (d *dialogue) fatal(format string, args ...any) {
+	d.t.Helper()
+	d.t.Fatalf(d.at+": "+format, args...)
+}
+
+func (d *dialogue) step(name, what, block string) {
+	switch what {
+	case "logs in":
+		d.login(name)
+	case "enters":
+		if d.who[name] == nil {
+			d.login(name)
+		}
+		d.enter(name)
+	case "leaves":
+		d.client(name).drop()
+		delete(d.who, name)
+	case "forgets":
+		d.settle()
+		d.client(name).clear()
+	case "sends:":
+		for _, s := range d.stanzas(block, true) {
+			if err := d.client(name).send(s); err != nil {
+				d.fatal("%s cannot send: %v", name, err)
+			}
+		}
+	case "receives:":
+		for _, want := range d.stanzas(block, false) {
+			d.receive(name, want)
+		}
+	case "receives nothing":
+		d.settle()
+		if got := d.client(name).pending(isMessage); len(got) > 0 {
+			d.fatal("%s should have received nothing, but got\n    %s", name, got[0])
+		}
+	}
+}
+
+func isMessage(s *stanza.Element) bool { return s.Local == "message" }
+
+func (d *dialogue) client(name string) *client {
+	c := d.who[name]
+	if c == nil {
+		d.fatal("%s has not logged in", name)
+	}
+	return c
+}
+
+func isCustomer(name string) bool { return name == "alice" || name == "bela" || name == "chris" }
+
+func (d *dialogue) login(name string) {
+	login := d.w.agent
+	if isCustomer(name) {
+		login = d.w.customer
+	}
+	c, err := login(name)
+	if err != nil {
+		d.fatal("%v", err)
+	}
+	d.who[name] = c
+	d.names[name], d.names[name+"-bare"] = string(c.jid), string(c.jid.Bare())
+	c.send(stanza.New("", "presence"))
+}
+
+// enter brings an agent into the lobby; what came with it is forgotten.
+func (d *dialogue) enter(name string) {
+	c := d.client(name)
+	c.send(stanza.New("", "presence", "to", "lobby@"+deskDomain+"/"+name, "id", "enter-"+name).Add(stanza.New("http://jabber.org/protocol/muc", "x")))
+	self := c.await(func(s *stanza.Element) bool {
+		if s.Local != "presence" || s.From().Bare() != "lobby@"+deskDomain {
+			return false
+		}
+		for x := range s.Child("http://jabber.org/protocol/muc#user", "x").Elements() {
+			if x.Local == "status" && x.Attr("code") == "110" {
+				return true
+			}
+		}
+		return s.Type() == "error"
+	})
+	if self == nil || self.Type() == "error" {
+		d.fatal("%s could not enter the lobby: %s", name, self)
+	}
+	if err := c.fence("desk@" + deskDomain); err != nil {
+		d.fatal("%v", err)
+	}
+	c.clear()
+}
+
+// settle waits until everything under way has been dealt with: first what customers sent, then
+// what that gave the agents, then what those gave the customers.
+func (d *dialogue) settle() {
+	for range 2 {
+		for _, customers := range []bool{true, false, true} {
+			for name, c := range d.who {
+				to := "desk@" + deskDomain
+				if customers {
+					to = "support@" + frontDomain
+				}
+				if isCustomer(name) != customers || name == "eve" {
+					continue
+				}
+				if err := c.fence(to); err != nil {
+					d.fatal("%v", err)
+				}
+			}
+		}
+	}
+}
+
+// stanzas reads a block, with what is bound so far filled in where it is to be sent.
+func (d *dialogue) stanzas(block string, send bool) []*stanza.Element {
+	all, err := stanza.Parse("<all>" + block + "</all>")
+	if err != nil {
+		d.fatal("%v in\n%s", err, block)
+	}
+	var out []*stanza.Element
+	for s := range all.Elements() {
+		if send {
+			d.fill(s)
+		}
+		out = append(out, s)
+	}
+	if len(out) == 0 {
+		d.fatal("nothing follows")
+	}
+	return out
+}
+
+var name = regexp.MustCompile(`\{[\w-]+\}`)
+
+// fill replaces names by what they are bound to; \u in a text stands for a code point.
+func (d *dialogue) fill(e *stanza.Element) {
+	sub := func(s string) string {
+		return name.ReplaceAllStringFunc(s, func(n string) string {
+			v, ok := d.names[n[1:len(n)-1]]
+			if !ok {
+				d.fatal("%s is not bound", n)
+			}
+			return v
+		})
+	}
+	for i := range e.Attrs {
+		e.Attrs[i].Value = sub(e.Attrs[i].Value)
+	}
+	for i := range e.Nodes {
+		if c := e.Nodes[i].Element; c != nil {
+			d.fill(c)
+		} else {
+			e.Nodes[i].Text = sub(e.Nodes[i].Text)
+		}
+	}
+}
+
+// receive waits for a stanza of the template's kind and holds it against the template: messages and IQs
+// in order, a presence among all that came.
+func (d *dialogue) receive(who string, want *stanza.Element) {
+	c := d.client(who)
+	if want.Local == "presence" {
+		if c.await(func(s *stanza.Element) bool { return d.fits(want, s, false) == "" }) == nil {
+			d.fatal("%s did not receive\n    %s", who, want)
+		}
+		return
+	}
+	got := c.await(func(s *stanza.Element) bool { return s.Local == want.Local })
+	if got == nil {
+		d.fatal("%s received nothing instead of\n    %s", who, want)
+	}
+	if why := d.fits(want, got, true); why != "" {
+		d.fatal("%s received\n    %s\ninstead of\n    %s\n(%s)", who, got, want, why)
+	}
+}
+
+// fits returns why a stanza does not fit a template, "" if it does; then, with bind, names are bound.
+func (d *dialogue) fits(want, got *stanza.Element, bind bool) string {
+	bound := map[string]string{}
+	why := d.compare(want, got, bound)
+	if why == "" && bind {
+		for k, v := range bound {
+			d.names[k] = v
+		}
+	}
+	return why
+}
+
+func (d *dialogue) compare(want, got *stanza.Element, bound map[string]string) string {
+	if want.Local != got.Local || want.Space != got.Space {
+		return fmt.Sprintf("<%s xmlns=%q> is not <%s xmlns=%q>", got.Local, got.Space, want.Local, want.Space)
+	}
+	for _, a := range want.Attrs {
+		v := got.Attr(a.Local)
+		if a.Space != "" {
+			v = got.Lang()
+		}
+		if !d.same(a.Value, v, bound) {
+			return fmt.Sprintf("%s of <%s> is %q, not %q", a.Local, want.Local, v, a.Value)
+		}
+	}
+	if text := strings.TrimSpace(want.Text()); text != "" && !d.same(text, strings.TrimSpace(got.Text()), bound) {
+		return fmt.Sprintf("<%s> holds %q, not %q", want.Local, got.Text(), text)
+	}
+	for w := range want.Elements() {
+		if why := d.child(w, got, bound); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// child looks for a template's child among a stanza's children.
+func (d *dialogue) child(w, got *stanza.Element, bound map[string]string) string {
+	absent := w.Attr("e2e") == "absent"
+	why := fmt.Sprintf("there is no <%s xmlns=%q>", w.Local, w.Space)
+	for g := range got.Elements() {
+		if g.Local != w.Local || g.Space != w.Space {
+			continue
+		}
+		if absent {
+			return fmt.Sprintf("<%s xmlns=%q> should not be there", w.Local, w.Space)
+		}
+		try := map[string]string{}
+		for k, v := range bound {
+			try[k] = v
+		}
+		if why = d.compare(w, g, try); why == "" {
+			for k, v := range try {
+				bound[k] = v
+			}
+			return ""
+		}
+	}
+	if absent {
+		return ""
+	}
+	return why
+}
+
+// same holds a text with names in it against another.
+func (d *dialogue) same(pattern, text string, bound map[string]string) bool {
+	var re strings.Builder
+	var free []string
+	re.WriteString(`(?s)\A`)
+	for at := 0; ; {
+		m := name.FindStringIndex(pattern[at:])
+		if m == nil {
+			re.WriteString(regexp.QuoteMeta(pattern[at:]))
+			break
+		}
+		re.WriteString(regexp.QuoteMeta(pattern[at : at+m[0]]))
+		n := pattern[at+m[0]+1 : at+m[1]-1]
+		at += m[1]
+		if v, ok := bound[n]; ok {
+			re.WriteString(regexp.QuoteMeta(v))
+		} else if v, ok := d.names[n]; ok {
+			re.WriteString(regexp.QuoteMeta(v))
+		} else if n == "any" {
+			re.WriteString(`.*`)
+		} else {
+			free = append(free, n)
+			re.WriteString(`(.+)`)
+		}
+	}
+	found := regexp.MustCompile(re.String() + `\z`).FindStringSubmatch(text)
+	if found == nil {
+		return false
+	}
+	for i, n := range free {
+		bound[n] = found[i+1]
+	}
+	return true
+}
+
+// scripts returns the dialogues, those that need no clock of their own only where real is asked for.
+func scripts(t *testing.T, real bool) []string {
+	files, err := filepath.Glob("testdata/*.txt")
+	must(t, err)
+	var out []string
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		must(t, err)
+		base := filepath.Base(f)
+		if strings.HasPrefix(base, "part-") || real && regexp.MustCompile(`(?m)^(wait|cut|down) `).Match(text) {
+			continue
+		}
+		out = append(out, base)
+	}
+	if len(out) < 5 {
+		t.Fatal("there are only " + strconv.Itoa(len(out)) + " dialogues")
+	}
+	return out
+}
+
+func TestDialogues(t *testing.T) {
+	t.Parallel()
+	for _, s := range scripts(t, false) {
+		t.Run(strings.TrimSuffix(s, ".txt"), func(t *testing.T) {
+			t.Parallel()
+			play(newFake(t), s)
+		})
+	}
+}

@@ -1,0 +1,44 @@
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"frontdesk/deploy/servers"
+)
+
+// settings are the servers that a desk may stand beside.
+var settings = []struct {
+	name        string
+	front, desk func(context.Context, servers.Options) (*servers.Server, error)
+	one         bool
+}{
+	{"prosody", servers.StartProsody, servers.StartProsody, true},
+	{"ejabberd", servers.StartEjabberd, servers.StartEjabberd, true},
+	{"prosody-ejabberd", servers.StartProsody, servers.StartEjabberd, false},
+}
+
+// TestReal plays the dialogues through real servers, one after the other on the same servers, each with a
+// desk of its own.
+func TestReal(t *testing.T) {
+	for _, s := range settings {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			w := newReal(t, s.front, s.desk, s.one)
+			for _, script := range scripts(t, true) {
+				ok := t.Run(strings.TrimSuffix(script, ".txt"), func(t *testing.T) {
+					w.stop()
+					v := *w
+					v.t, v.dir = t, t.TempDir()
+					v.start()
+					play(&v, script)
+					v.stop()
+				})
+				if !ok {
+					break
+				}
+			}
+		})
+	}
+}

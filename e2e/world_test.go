@@ -1,0 +1,230 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"frontdesk/component/fakeserver"
+	"frontdesk/component/stanza"
+	"frontdesk/config"
+	"frontdesk/deploy/servers"
+	"frontdesk/relay"
+)
+
+const (
+	customersHost = "customers.localhost"
+	agentsHost    = "agents.localhost"
+	frontDomain   = "help.customers.localhost"
+	deskDomain    = "desk.agents.localhost"
+)
+
+// world is where a dialogue plays: a desk, and clients of both sides.
+type world struct {
+	t        *testing.T
+	front    string // component address
+	desk     string
+	customer func(name string) (*client, error)
+	agent    func(name string) (*client, error)
+	clock    *manual // nil: real time
+	fake     *fakeserver.Server
+	dir      string
+	log      *slog.Logger
+
+	relay *relay.Relay
+	stop  func()
+}
+
+// newFake is a world in the process, with a clock that only moves when told.
+func newFake(t *testing.T) *world {
+	srv, err := fakeserver.New(map[string]string{frontDomain: "f", deskDomain: "d"})
+	must(t, err)
+	t.Cleanup(srv.Close)
+	w := &world{t: t, front: srv.Addr(), desk: srv.Addr(), fake: srv, clock: newManual(), dir: t.TempDir()}
+	login := func(host string) func(string) (*client, error) {
+		return func(name string) (*client, error) {
+			return fakeClient(srv, stanza.MakeJID(name, host, "client")), nil
+		}
+	}
+	w.customer, w.agent = login(customersHost), login(agentsHost)
+	w.start()
+	return w
+}
+
+// start starts the desk and waits until it works.
+func (w *world) start() {
+	cfg, err := config.Parse(w.toml(), w.dir, os.LookupEnv)
+	must(w.t, err)
+	o := relay.Options{Log: slog.New(slog.NewTextHandler(testLog{w.t}, &slog.HandlerOptions{Level: slog.LevelWarn})), MinWait: 10 * time.Millisecond, MaxWait: 200 * time.Millisecond}
+	if w.clock != nil {
+		o.Clock = w.clock
+	}
+	w.relay, err = relay.New(cfg, o)
+	must(w.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.relay.Run(ctx) }()
+	stopped := false
+	w.stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				w.t.Errorf("the desk ended with: %v", err)
+			}
+		case <-time.After(patience):
+			w.t.Error("the desk did not stop")
+		}
+	}
+	stop := w.stop
+	w.t.Cleanup(func() { stop() })
+	select {
+	case <-w.relay.Ready():
+	case err := <-done:
+		w.t.Fatalf("the desk ended at the start: %v", err)
+	case <-time.After(patience):
+		w.t.Fatal("the desk did not come up")
+	}
+}
+
+func (w *world) toml() string {
+	return fmt.Sprintf(`
+data = %q
+[front]
+domain = %q
+server = %q
+secret = "f"
+customers = [%q]
+[desk]
+domain = %q
+server = %q
+secret = "d"
+[[queue]]
+name = "support"
+[[queue]]
+name = "sales"
+agents = ["bob@agents.localhost"]
+[[agent]]
+jid = "anna@agents.localhost"
+name = "Anna"
+capacity = 2
+[[agent]]
+jid = "bob@agents.localhost"
+name = "Bob"
+capacity = 2
+[[agent]]
+jid = "carol@agents.localhost"
+name = "Carol"
+role = "supervisor"
+capacity = 2
+[web]
+listen = ""
+`, filepath.Join(w.dir, "desk.db"), frontDomain, w.front, customersHost, deskDomain, w.desk)
+}
+
+// newReal is a world through real servers: one for both sides, or one for each.
+func newReal(t *testing.T, front, desk func(context.Context, servers.Options) (*servers.Server, error), oneServer bool) *world {
+	ctx := context.Background()
+	w := &world{t: t, dir: t.TempDir()}
+	begin := func(name string, start func(context.Context, servers.Options) (*servers.Server, error), o servers.Options) *servers.Server {
+		o.Dir, o.PlainAuth = filepath.Join(w.dir, name), true
+		s, err := start(ctx, o)
+		must(t, err)
+		t.Cleanup(func() { s.Stop() })
+		return s
+	}
+	f := servers.Component{Domain: frontDomain, Secret: "f"}
+	d := servers.Component{Domain: deskDomain, Secret: "d"}
+	var fs, ds *servers.Server
+	if oneServer {
+		fs = begin("server", front, servers.Options{Customers: customersHost, Confine: []string{frontDomain}, Accounts: []string{agentsHost}, Components: []servers.Component{f, d}})
+		ds = fs
+	} else {
+		fs = begin("front", front, servers.Options{Customers: customersHost, Confine: []string{frontDomain}, Components: []servers.Component{f}})
+		ds = begin("desk", desk, servers.Options{Accounts: []string{agentsHost}, Components: []servers.Component{d}})
+	}
+	w.front, w.desk = fs.ComponentAddr(frontDomain), ds.ComponentAddr(deskDomain)
+	for _, name := range []string{"anna", "bob", "carol", "eve"} {
+		must(t, ds.Register(ctx, name, agentsHost, name))
+	}
+	w.customer = func(string) (*client, error) { return dial(fs.C2S(), "", customersHost, "") }
+	w.agent = func(name string) (*client, error) { return dial(ds.C2S(), name, agentsHost, name) }
+	w.start()
+	return w
+}
+
+// restart stops the desk and starts it again on the same file.
+func (w *world) restart() {
+	w.stop()
+	w.start()
+}
+
+// manual is a clock that moves when it is told to.
+type manual struct {
+	mu     sync.Mutex
+	now    time.Time
+	alarms []alarm
+}
+
+type alarm struct {
+	at time.Time
+	c  chan time.Time
+}
+
+func newManual() *manual {
+	return &manual{now: time.Date(2026, 1, 5, 10, 0, 0, 0, time.UTC)}
+}
+
+func (m *manual) Now() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.now
+}
+
+func (m *manual) Alarm(t time.Time) (<-chan time.Time, func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a := alarm{t, make(chan time.Time, 1)}
+	if !t.After(m.now) {
+		a.c <- m.now
+		return a.c, func() {}
+	}
+	m.alarms = append(m.alarms, a)
+	return a.c, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.alarms = slices.DeleteFunc(m.alarms, func(b alarm) bool { return b.c == a.c })
+	}
+}
+
+func (m *manual) advance(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.now = m.now.Add(d)
+	for _, a := range m.alarms {
+		if !a.at.After(m.now) {
+			select {
+			case a.c <- m.now:
+			default:
+			}
+		}
+	}
+}
+
+// testLog passes what the desk logs on to the test.
+type testLog struct{ t *testing.T }
+
+func (l testLog) Write(p []byte) (int, error) {
+	l.t.Log(string(p[:len(p)-1]))
+	return len(p), nil
+}
