@@ -102,6 +102,15 @@ func (s *Service) Verify(now time.Time) Out {
 	return st.out
 }
 
+// Doubt makes every session unconfirmed: after the link was down, for who left meanwhile was not heard.
+func (s *Service) Doubt() {
+	for _, r := range s.order {
+		for _, x := range r.sessions {
+			x.confirmed = false
+		}
+	}
+}
+
 // Expire removes, with status 333, those that have not answered.
 func (s *Service) Expire(now time.Time) Out {
 	st := &step{s: s, now: now}

@@ -139,7 +139,7 @@ func (r *Relay) agentWrote(t *thread, agent string, s *stanza.Element, m *intake
 	}
 	m.Body = text
 	w := &m.words
-	if old, ok := t.byID(agent, w.ID); ok && old.sum == w.sum() && r.now.UnixNano()-old.at < int64(repeatWithin) {
+	if r.repeated(t, agent, w) {
 		return
 	}
 	if w.amends() {
@@ -165,7 +165,7 @@ func (r *Relay) agentAmends(t *thread, agent string, s *stanza.Element, w *words
 		r.answer(s, noticeMark+"Nothing was sent. "+r.explain(dispatch.ErrNotYours, t))
 		return
 	}
-	r.noteWords(t, agent, entry{kind: kindAmended, own: own{Thread: t.N, By: agent}, words: w})
+	r.noteWords(t, agent, &entry{kind: kindAmended, own: own{Thread: t.N, By: agent}, words: w})
 }
 
 // agentSignal passes typing, receipts and markers of the conversation's owner on to the customer.
@@ -180,7 +180,7 @@ func (r *Relay) agentSignal(t *thread, agent string, m *intake) {
 	}
 	if m.state != "" {
 		el := signal("chat", stanza.New(nsStates, m.state))
-		r.pass(r.front, r.address(el, r.queueJID(t.Queue), t.customer.address()))
+		r.pass(r.front, address(el, t.from, t.customer.address()))
 	}
 }
 
@@ -212,7 +212,7 @@ func bounce(s *stanza.Element) string {
 // answer replies to a message from the address that it was written to.
 func (r *Relay) answer(s *stanza.Element, text string) {
 	m := stanza.New("", "message", "type", "chat", "id", rand.Text()).Add(stanza.Text("", "body", text))
-	r.send(r.back, r.address(m, s.To().Bare(), s.From()))
+	r.send(r.back, address(m, s.To().WithResource(resource), s.From()))
 }
 
 // explain says an error of dispatch in the words of the desk.

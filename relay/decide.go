@@ -28,13 +28,8 @@ func (r *Relay) decide(in dispatch.Input, u *utterance) error {
 
 // fact adds one fact's record, and what relay does about it.
 func (r *Relay) fact(f *dispatch.Fact, u *utterance) {
-	e := entry{kind: uint16(f.Kind), fact: *f}
-	archive := ""
-	if f.Thread != 0 {
-		archive = strconv.FormatUint(f.Thread, 10)
-	}
-	switch f.Kind {
-	case dispatch.Said:
+	e := &entry{kind: uint16(f.Kind), fact: *f}
+	if f.Kind == dispatch.Said {
 		t := u.thread
 		if t == nil {
 			t = r.threads[f.Thread]
@@ -42,6 +37,12 @@ func (r *Relay) fact(f *dispatch.Fact, u *utterance) {
 		e.words = u.words
 		r.noteWords(t, f.By, e)
 		return
+	}
+	archive := ""
+	if f.Thread != 0 {
+		archive = strconv.FormatUint(f.Thread, 10)
+	}
+	switch f.Kind {
 	case dispatch.Opened:
 		r.opened(f, u, r.note(store.Customers, archive, e))
 		return
@@ -77,7 +78,7 @@ func (r *Relay) released(f *dispatch.Fact) {
 		return
 	}
 	if text, ok := textReleased[f.Reason]; ok {
-		r.note(store.Agents, strconv.FormatUint(t.N, 10), entry{kind: kindTold, own: own{Thread: t.N, To: f.Agent}, words: &words{Body: text}})
+		r.note(store.Agents, t.archive, &entry{kind: kindTold, own: own{Thread: t.N, To: f.Agent}, words: &words{Body: text}})
 	}
 	if t.Missed != 0 {
 		t.Missed = 0

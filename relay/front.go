@@ -2,7 +2,6 @@ package relay
 
 import (
 	"crypto/rand"
-	"strconv"
 	"time"
 
 	"frontdesk/component/stanza"
@@ -84,7 +83,7 @@ func (r *Relay) cannotRead(q *queue, c *customer, s *stanza.Element) {
 		}
 	}
 	m := stanza.New("", "message", "type", "chat", "id", rand.Text()).Add(stanza.Text("", "body", textEncrypted))
-	r.send(r.front, r.address(m, r.queueJID(q.name), s.From()))
+	r.send(r.front, address(m, r.queueJID(q.name).WithResource(resource), s.From()))
 }
 
 // customerWrote takes words: it finds or makes the customer and his thread, passes over a repeat, and
@@ -106,7 +105,7 @@ func (r *Relay) customerWrote(q *queue, c *customer, from stanza.JID, m *intake)
 		if !r.resolve(t, "", m) {
 			return // it refers to what nobody here has
 		}
-		if old, ok := t.byID("", w.ID); ok && old.sum == w.sum() && r.now.UnixNano()-old.at < int64(repeatWithin) {
+		if r.repeated(t, "", w) {
 			r.receipt(t, w)
 			return
 		}
@@ -132,9 +131,10 @@ func (w *words) amends() bool { return w.Replace != 0 || w.React != 0 || w.Retra
 // other side never got goes as new, a reply to it as plain text, a reaction to it as text; a retraction of it, and
 // the withdrawal of a reaction to it, is nothing (false).
 func (r *Relay) resolve(t *thread, by string, m *intake) bool {
-	m.Replace = r.find(t, by, m.replace)
-	if author, _, ok := r.lookUp(t, m.Replace); m.Replace != 0 && (!ok || author != by) {
-		m.Replace = 0 // only one's own
+	if m.Replace = r.find(t, by, m.replace); m.Replace != 0 {
+		if author, _, ok := r.lookUp(t, m.Replace); !ok || author != by {
+			m.Replace = 0 // only one's own
+		}
 	}
 	m.Reply = r.find(t, by, m.reply)
 	if m.react != "" {
@@ -150,8 +150,10 @@ func (r *Relay) resolve(t *thread, by string, m *intake) bool {
 		}
 	}
 	if m.retract != "" {
-		m.Retract = r.find(t, by, m.retract)
-		if author, _, ok := r.lookUp(t, m.Retract); m.Retract == 0 || !ok || author != by {
+		if m.Retract = r.find(t, by, m.retract); m.Retract == 0 {
+			return false
+		}
+		if author, _, ok := r.lookUp(t, m.Retract); !ok || author != by {
 			return false
 		}
 	}
@@ -163,7 +165,7 @@ func (r *Relay) find(t *thread, by, id string) uint64 {
 	if id == "" {
 		return 0
 	}
-	if s, ok := t.byID(by, id); ok {
+	if s := r.byID(t, by, id); s != nil {
 		return s.seq
 	}
 	if seq, ok := r.ids.seq(id); ok {
@@ -182,17 +184,17 @@ func (r *Relay) amend(t *thread, by string, w *words) {
 	} else if t.Saved != nil {
 		o.To = t.Saved.Last
 	}
-	r.noteWords(t, by, entry{kind: kindAmended, own: o, words: w})
+	r.noteWords(t, by, &entry{kind: kindAmended, own: o, words: w})
 }
 
 // noteWords adds a record of somebody's words in a thread.
-func (r *Relay) noteWords(t *thread, by string, e entry) {
+func (r *Relay) noteWords(t *thread, by string, e *entry) {
 	side := store.Customers
 	if by != "" {
 		side = store.Agents
 	}
-	p := r.note(side, strconv.FormatUint(t.N, 10), e)
-	t.remember(said{seq: p.seq, by: by, id: e.words.ID, sum: e.words.sum(), at: r.now.UnixNano()})
+	p := r.note(side, t.archive, e)
+	r.remember(t, p.seq, by, e.words, r.now)
 	if by == "" {
 		r.counts.fromCustomers++
 	} else {
@@ -204,7 +206,7 @@ func (r *Relay) noteWords(t *thread, by string, e entry) {
 func (r *Relay) receipt(t *thread, w *words) {
 	if w.Receipt && w.ID != "" {
 		m := signal("chat", stanza.New(nsReceipts, "received", "id", w.ID))
-		r.send(r.front, r.address(m, r.queueJID(t.Queue), t.customer.address()))
+		r.send(r.front, address(m, t.from, t.customer.address()))
 	}
 }
 
@@ -232,7 +234,7 @@ func (r *Relay) customerSignal(q *queue, c *customer, m *intake) {
 	}
 	if d, open := r.desk.Thread(t.N); open && d.Owner != "" && m.state != "" {
 		el := signal("chat", stanza.New(nsStates, m.state))
-		r.pass(r.back, r.address(el, r.contactJID(t), stanza.JID(d.Owner)))
+		r.pass(r.back, address(el, t.contact, stanza.JID(d.Owner)))
 	}
 }
 
@@ -248,9 +250,9 @@ func (r *Relay) confirm(t *thread, by, space, name, id string) {
 	}
 	el := signal("chat", stanza.New(space, name, "id", authors))
 	if author == "" {
-		r.pass(r.front, r.address(el, r.queueJID(t.Queue), t.customer.address()))
+		r.pass(r.front, address(el, t.from, t.customer.address()))
 	} else {
-		r.pass(r.back, r.address(el, r.contactJID(t), stanza.JID(author)))
+		r.pass(r.back, address(el, t.contact, stanza.JID(author)))
 	}
 }
 
@@ -288,7 +290,7 @@ func (r *Relay) customerBounced(q *queue, s *stanza.Element) {
 
 // noteAgain has what was said from a record on go out again, to the customer or to an agent.
 func (r *Relay) noteAgain(t *thread, to string, from uint64) {
-	r.note(store.Agents, strconv.FormatUint(t.N, 10), entry{kind: kindAgain, own: own{Thread: t.N, To: to, From: from}})
+	r.note(store.Agents, t.archive, &entry{kind: kindAgain, own: own{Thread: t.N, To: to, From: from}})
 }
 
 // sentTo reports whether a record is one that goes to the thread's customer.
@@ -296,7 +298,7 @@ func (r *Relay) sentTo(t *thread, seq uint64) bool {
 	if by, _, ok := r.lookUp(t, seq); ok {
 		return by != ""
 	}
-	page, _, err := r.store.Page(strconv.FormatUint(t.N, 10), store.Query{After: seq - 1, Before: seq + 1, Limit: 1})
+	page, _, err := r.store.Page(t.archive, store.Query{After: seq - 1, Before: seq + 1, Limit: 1})
 	return err == nil && len(page) == 1 && page[0].Kind == kindTold
 }
 
@@ -322,11 +324,11 @@ func (t *thread) tell(key string) {
 // tellOwner sends a text of the desk's own to who has the conversation, as a record.
 func (r *Relay) tellOwner(t *thread, text string) {
 	if d, open := r.desk.Thread(t.N); open && d.Owner != "" {
-		r.note(store.Agents, strconv.FormatUint(t.N, 10), entry{kind: kindTold, own: own{Thread: t.N, To: d.Owner}, words: &words{Body: text}})
+		r.note(store.Agents, t.archive, &entry{kind: kindTold, own: own{Thread: t.N, To: d.Owner}, words: &words{Body: text}})
 	}
 }
 
 // tellCustomer sends a text of the desk's own to the customer, as a record.
 func (r *Relay) tellCustomer(t *thread, text string) {
-	r.note(store.Customers, strconv.FormatUint(t.N, 10), entry{kind: kindTold, own: own{Thread: t.N}, words: &words{Body: text}})
+	r.note(store.Customers, t.archive, &entry{kind: kindTold, own: own{Thread: t.N}, words: &words{Body: text}})
 }

@@ -139,10 +139,9 @@ func (r *Relay) paging(set *stanza.Element) (store.Query, *stanza.Error) {
 // visible pages through a thread's archive, passing over records that are no message to or from the customer.
 func (r *Relay) visible(t *thread, ask store.Query) (page []store.Record, more bool, err error) {
 	want := ask.Limit
-	archive := strconv.FormatUint(t.N, 10)
 	for {
 		ask.Limit = maxPage
-		recs, rest, err := r.store.Page(archive, ask)
+		recs, rest, err := r.store.Page(t.archive, ask)
 		if err != nil {
 			return nil, false, err
 		}
@@ -188,7 +187,7 @@ func (r *Relay) archived(t *thread, s *stanza.Element, queryID string, rec store
 		return nil
 	}
 	by, ok := e.said()
-	id, from, to := r.ids.of(e.seq), string(r.queueJID(t.Queue))+"/"+resource, string(t.customer.Bare)
+	id, from, to := r.ids.of(e.seq), string(t.from), string(t.customer.Bare)
 	if ok && by == "" {
 		from, to = to, string(r.queueJID(t.Queue))
 		if e.words.ID != "" {

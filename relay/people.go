@@ -3,8 +3,10 @@ package relay
 import (
 	"encoding/json"
 	"fmt"
+	"hash/maphash"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -59,18 +61,23 @@ type thread struct {
 	Saved  *dispatch.Thread `json:"saved,omitempty"`
 
 	customer *customer
-	recent   []said // newest last, at most maxRecent
-	filled   bool   // recent has been read from the store
+	contact  stanza.JID // what we write from on the agents' side
+	from     stanza.JID // and on the customers' side
+	archive  string     // of its records
+	recent   []said     // a ring of at most maxRecent
+	newest   int        // index of the newest in recent
+	filled   bool       // recent has been read from the store
 	told     map[string]bool
 }
 
 // said is one message of a thread, for references and repeats.
 type said struct {
 	seq uint64
-	by  string
-	id  string
+	key uint64 // of author and id, to find it by
 	sum uint64 // of the content, to recognise a repeat
 	at  int64  // unix nanoseconds
+	by  string
+	id  string
 }
 
 const (
@@ -80,22 +87,48 @@ const (
 
 func (t *thread) local() string { return t.Slug + "." + strconv.FormatUint(t.N, 10) }
 
-func (t *thread) remember(s said) {
-	if len(t.recent) == maxRecent {
-		copy(t.recent, t.recent[1:])
-		t.recent = t.recent[:maxRecent-1]
-	}
-	t.recent = append(t.recent, s)
+// idKey is compared before the strings are.
+func (r *Relay) idKey(by, id string) uint64 {
+	return maphash.String(r.seed, id) ^ uint64(len(by))
 }
 
-// byID finds a message by the id that its author's client gave it; newest first.
-func (t *thread) byID(by, id string) (said, bool) {
-	for i := len(t.recent) - 1; i >= 0; i-- {
-		if s := &t.recent[i]; s.id == id && s.by == by && id != "" {
-			return *s, true
+func (r *Relay) remember(t *thread, seq uint64, by string, w *words, at time.Time) {
+	s := said{seq: seq, key: r.idKey(by, w.ID), sum: w.sum(r.seed), at: at.UnixNano(), by: by, id: w.ID}
+	if len(t.recent) < maxRecent {
+		t.recent = append(t.recent, s)
+		t.newest = len(t.recent) - 1
+		return
+	}
+	t.newest = (t.newest + 1) % maxRecent
+	t.recent[t.newest] = s
+}
+
+// at returns the i-th newest message in memory, counting from 0.
+func (t *thread) at(i int) *said {
+	if i = t.newest - i; i < 0 {
+		i += len(t.recent)
+	}
+	return &t.recent[i]
+}
+
+// byID finds a message by the id that its author's client gave it.
+func (r *Relay) byID(t *thread, by, id string) *said {
+	if id == "" {
+		return nil
+	}
+	key := r.idKey(by, id)
+	for i := range t.recent {
+		if s := t.at(i); s.key == key && s.id == id && s.by == by {
+			return s
 		}
 	}
-	return said{}, false
+	return nil
+}
+
+// repeated reports whether the same author said the same under the same id a moment ago.
+func (r *Relay) repeated(t *thread, by string, w *words) bool {
+	old := r.byID(t, by, w.ID)
+	return old != nil && old.sum == w.sum(r.seed) && r.now.UnixNano()-old.at < int64(repeatWithin)
 }
 
 // thread returns a thread by number, from memory or from its row; nil where there is none.
@@ -110,8 +143,16 @@ func (r *Relay) thread(n uint64) *thread {
 	if t.customer = r.customer(t.Who); t.customer == nil {
 		return nil
 	}
-	r.threads[n] = t
+	r.named(t)
 	return t
+}
+
+// named fills in what follows from the row, and keeps the thread in memory.
+func (r *Relay) named(t *thread) {
+	t.contact = r.contactJID(t).WithResource(resource)
+	t.from = r.queueJID(t.Queue).WithResource(resource)
+	t.archive = strconv.FormatUint(t.N, 10)
+	r.threads[t.N] = t
 }
 
 // fill reads the newest messages of a thread, once.
@@ -120,22 +161,18 @@ func (r *Relay) fill(t *thread) {
 		return
 	}
 	t.filled = true
-	page, _, err := r.store.Page(strconv.FormatUint(t.N, 10), store.Query{Limit: maxRecent, Last: true})
+	page, _, err := r.store.Page(t.archive, store.Query{Limit: maxRecent, Last: true})
 	if err != nil {
 		r.fail(err)
 		return
 	}
-	have := t.recent
-	t.recent = nil
+	t.recent = t.recent[:0]
 	for _, rec := range page {
 		if e, err := decode(rec); err == nil {
 			if by, ok := e.said(); ok {
-				t.remember(said{seq: e.seq, by: by, id: e.words.ID, sum: e.words.sum(), at: e.at.UnixNano()})
+				r.remember(t, e.seq, by, e.words, e.at)
 			}
 		}
-	}
-	for _, s := range have {
-		t.remember(s)
 	}
 }
 
@@ -203,11 +240,11 @@ func (r *Relay) saveThread(t *thread)     { r.put(tableThread, strconv.FormatUin
 // newThread gives the thread that dispatch has just numbered its contact.
 func (r *Relay) newThread(n uint64, queue string, c *customer) *thread {
 	t := &thread{N: n, Queue: queue, Slug: slug(c.Name), Who: c.N, customer: c, filled: true}
+	r.named(t)
 	if c.Threads == nil {
 		c.Threads = map[string]uint64{}
 	}
 	c.Threads[queue] = n
-	r.threads[n] = t
 	r.saveCustomer(c)
 	return t
 }

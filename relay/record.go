@@ -3,6 +3,7 @@ package relay
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"frontdesk/component/stanza"
@@ -84,6 +85,92 @@ func decodeMuc(rec store.Record) (muc.Fact, error) {
 		f.Words, err = stanza.Parse(string(rec.Content))
 	}
 	return f, err
+}
+
+// encode gives the record's numbers and content. What most records are, words, is written by hand: it
+// costs a fifth of what reflection costs.
+// They are appended to buf.
+func (e *entry) encode(buf []byte) (numbers, content, rest []byte) {
+	start := len(buf)
+	switch {
+	case e.kind == uint16(dispatch.Said):
+		buf = appendSaid(buf, &e.fact)
+	case e.kind < 100:
+		buf = append(buf, mustJSON(&e.fact)...)
+	default:
+		buf = append(buf, mustJSON(&e.own)...)
+	}
+	mid := len(buf)
+	if e.words != nil {
+		buf = e.words.appendJSON(buf)
+		content = buf[mid:len(buf):len(buf)]
+	}
+	return buf[start:mid:mid], content, buf
+}
+
+// appendSaid is json.Marshal for a fact of kind Said.
+func appendSaid(b []byte, f *dispatch.Fact) []byte {
+	b = append(b, '{')
+	b = appendNumber(b, "t", f.Thread)
+	b = appendNumber(b, "c", f.Conversation)
+	b = appendString(b, "by", f.By)
+	b = appendString(b, "a", f.Agent)
+	return append(b, '}')
+}
+
+// appendJSON is json.Marshal for words.
+func (w *words) appendJSON(b []byte) []byte {
+	if w.React != 0 || w.Name != "" {
+		return append(b, mustJSON(w)...)
+	}
+	b = append(b, '{')
+	b = appendString(b, "id", w.ID)
+	b = appendString(b, "b", w.Body)
+	b = appendString(b, "l", w.Lang)
+	b = appendString(b, "u", w.URL)
+	b = appendTrue(b, "rc", w.Receipt)
+	b = appendTrue(b, "mk", w.Markable)
+	b = appendTrue(b, "ac", w.Active)
+	b = appendNumber(b, "rp", w.Replace)
+	b = appendNumber(b, "re", w.Reply)
+	b = appendNumber(b, "rt", w.Retract)
+	return append(b, '}')
+}
+
+func appendName(b []byte, name string) []byte {
+	if b[len(b)-1] != '{' {
+		b = append(b, ',')
+	}
+	b = append(append(b, '"'), name...)
+	return append(b, '"', ':')
+}
+
+func appendNumber(b []byte, name string, v uint64) []byte {
+	if v == 0 {
+		return b
+	}
+	return strconv.AppendUint(appendName(b, name), v, 10)
+}
+
+func appendTrue(b []byte, name string, v bool) []byte {
+	if !v {
+		return b
+	}
+	return append(appendName(b, name), "true"...)
+}
+
+func appendString(b []byte, name, s string) []byte {
+	if s == "" {
+		return b
+	}
+	b = appendName(b, name)
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
+			return append(b, mustJSON(s)...)
+		}
+	}
+	b = append(append(b, '"'), s...)
+	return append(b, '"')
 }
 
 func mustJSON(v any) []byte {

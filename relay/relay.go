@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"os"
 	"sync"
@@ -31,6 +32,7 @@ const (
 	snapshotEvery = 100_000          // records between snapshots
 	noSpaceRetry  = 10 * time.Second
 	publishEvery  = time.Second
+	maxArena      = 8 << 20 // bytes kept for the next batch
 )
 
 // Options for what tests replace.
@@ -55,6 +57,7 @@ type Relay struct {
 	ids   ids
 	key   []byte // signs the keys of web pages
 	inbox *inbox
+	seed  maphash.Seed // of idKey
 
 	front, back *side
 	queues      map[string]*queue
@@ -71,6 +74,7 @@ type Relay struct {
 	now     time.Time
 	next    uint64 // sequence number of the next record
 	records []store.Record
+	arena   []byte // the records' numbers and content
 	rows    []store.Row
 	pending map[rowKey][]byte
 	items   []item
@@ -103,7 +107,7 @@ type item struct {
 func New(cfg *config.Config, o Options) (*Relay, error) {
 	r := &Relay{
 		cfg: cfg, log: o.Log, clock: o.Clock, chance: o.Chance,
-		inbox: newInbox(), staff: map[string]*config.Person{}, queues: map[string]*queue{},
+		inbox: newInbox(), seed: maphash.MakeSeed(), staff: map[string]*config.Person{}, queues: map[string]*queue{},
 		accounts: map[string]map[stanza.JID]*stanza.Element{},
 		threads:  map[uint64]*thread{}, customers: map[uint64]*customer{}, byJID: map[stanza.JID]uint64{},
 		pending: map[rowKey][]byte{}, paused: true, ready: make(chan struct{}),
@@ -372,23 +376,14 @@ func (r *Relay) due() {
 }
 
 // note adds a record to the batch and returns its entry.
-func (r *Relay) note(side store.Side, archive string, e entry) *entry {
+func (r *Relay) note(side store.Side, archive string, e *entry) *entry {
 	e.seq, e.at = r.next, r.now
 	rec := store.Record{Time: e.at, Side: side, Archive: archive, Kind: e.kind}
-	switch {
-	case e.kind < 100:
-		rec.Numbers = mustJSON(&e.fact)
-	default:
-		rec.Numbers = mustJSON(&e.own)
-	}
-	if e.words != nil {
-		rec.Content = mustJSON(e.words)
-	}
+	rec.Numbers, rec.Content, r.arena = e.encode(r.arena)
 	r.next++
 	r.records = append(r.records, rec)
-	p := &e
-	r.items = append(r.items, item{entry: p})
-	return p
+	r.items = append(r.items, item{entry: e})
+	return e
 }
 
 // send queues a stanza that is no record's, behind what the batch has so far. nil is passed over.
@@ -439,6 +434,9 @@ func (r *Relay) commit() {
 	clear(r.items)
 	clear(r.pending)
 	r.records, r.rows, r.items = r.records[:0], r.rows[:0], r.items[:0]
+	if r.arena = r.arena[:0]; cap(r.arena) > maxArena {
+		r.arena = nil
+	}
 	if r.next >= r.snapshotAt {
 		r.snapshot()
 	}

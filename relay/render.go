@@ -2,7 +2,6 @@ package relay
 
 import (
 	"fmt"
-	"strconv"
 
 	"frontdesk/component/stanza"
 	"frontdesk/dispatch"
@@ -46,7 +45,7 @@ func (r *Relay) renderSaid(e *entry, n uint64, to string, out emit) {
 	}
 	if e.words.Receipt && e.words.ID != "" {
 		m := signal("chat", stanza.New(nsReceipts, "received", "id", e.words.ID))
-		out(r.front, r.address(m, r.queueJID(t.Queue), t.customer.address()), e.seq)
+		out(r.front, address(m, t.from, t.customer.address()), e.seq)
 	}
 	if to != "" {
 		r.toAgent(t, e, to, out, e.seq)
@@ -60,7 +59,7 @@ func (r *Relay) toCustomer(t *thread, e *entry, out emit, seq uint64) {
 		return
 	}
 	delayed(m, r.front.domain, e.at, r.now)
-	out(r.front, r.address(m, r.queueJID(t.Queue), t.customer.address()), seq)
+	out(r.front, address(m, t.from, t.customer.address()), seq)
 }
 
 // toAgent sends the words of an entry to an agent; a colleague's words carry his name.
@@ -92,7 +91,7 @@ func (r *Relay) toAgent(t *thread, e *entry, agent string, out emit, seq uint64)
 		m.Add(stanza.Text(stanza.NSNick, "nick", t.customer.Name))
 	}
 	delayed(m, r.back.domain, e.at, r.now)
-	out(r.back, r.address(m, r.contactJID(t), stanza.JID(agent)), seq)
+	out(r.back, address(m, t.contact, stanza.JID(agent)), seq)
 }
 
 // renderAssigned gives the new owner what was said in this conversation so far.
@@ -102,7 +101,7 @@ func (r *Relay) renderAssigned(e *entry, out emit) {
 	if t == nil {
 		return
 	}
-	page, _, err := r.store.Page(strconv.FormatUint(t.N, 10), store.Query{After: t.Opened - 1, Before: e.seq, Limit: backlog, Last: true})
+	page, _, err := r.store.Page(t.archive, store.Query{After: t.Opened - 1, Before: e.seq, Limit: backlog, Last: true})
 	if err != nil {
 		r.fail(err)
 		return
@@ -156,7 +155,7 @@ func (r *Relay) handOverNote(t *thread, f *dispatch.Fact, released bool) string 
 func (r *Relay) noticeAgent(t *thread, agent, text, id string, e *entry, out emit) {
 	m := stanza.New("", "message", "type", "chat", "id", id).Add(stanza.Text("", "body", noticeMark+text))
 	delayed(m, r.back.domain, e.at, r.now)
-	out(r.back, r.address(m, r.contactJID(t), stanza.JID(agent)), e.seq)
+	out(r.back, address(m, t.contact, stanza.JID(agent)), e.seq)
 }
 
 // renderTold sends one of the desk's own texts.
@@ -178,7 +177,7 @@ func (r *Relay) renderAgain(e *entry, out emit) {
 	if t == nil {
 		return
 	}
-	page, _, err := r.store.Page(strconv.FormatUint(t.N, 10), store.Query{After: e.own.From - 1, Before: e.seq, Limit: backlog, Last: true})
+	page, _, err := r.store.Page(t.archive, store.Query{After: e.own.From - 1, Before: e.seq, Limit: backlog, Last: true})
 	if err != nil {
 		r.fail(err)
 		return
@@ -216,12 +215,12 @@ func (r *Relay) refer(t *thread, seq uint64, receiver string) string {
 
 // lookUp finds who wrote a record of a thread and under which id: in memory, else in the log.
 func (r *Relay) lookUp(t *thread, seq uint64) (by, id string, ok bool) {
-	for i := len(t.recent) - 1; i >= 0; i-- {
-		if s := &t.recent[i]; s.seq == seq {
+	for i := range t.recent {
+		if s := t.at(i); s.seq == seq {
 			return s.by, s.id, true
 		}
 	}
-	page, _, err := r.store.Page(strconv.FormatUint(t.N, 10), store.Query{After: seq - 1, Before: seq + 1, Limit: 1})
+	page, _, err := r.store.Page(t.archive, store.Query{After: seq - 1, Before: seq + 1, Limit: 1})
 	if err != nil || len(page) == 0 {
 		return "", "", false
 	}
@@ -235,9 +234,9 @@ func (r *Relay) lookUp(t *thread, seq uint64) (by, id string, ok bool) {
 	return "", "", false
 }
 
-// address sets from (always with the same resource) and to.
-func (r *Relay) address(m *stanza.Element, from, to stanza.JID) *stanza.Element {
-	return m.Set("from", string(from)+"/"+resource).Set("to", string(to))
+// address sets from and to.
+func address(m *stanza.Element, from, to stanza.JID) *stanza.Element {
+	return m.Set("from", string(from)).Set("to", string(to))
 }
 
 // resource of every address that we write from.

@@ -18,6 +18,9 @@ const (
 // what is left once a quotation's fallback range is gone. For plain it returns what to
 // relay (a text that starts with !! loses one of them), for command the text after the mark.
 func judge(text string) (verdict, string) {
+	if !strings.ContainsAny(text, "!！") {
+		return plain, text
+	}
 	lines := strings.FieldsFunc(text, lineBreak)
 	first := true
 	v, rest := plain, text

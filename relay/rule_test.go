@@ -1,6 +1,9 @@
 package relay
 
 import (
+	"frontdesk/dispatch"
+	"frontdesk/store"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode"
@@ -108,4 +111,19 @@ func TestSlug(t *testing.T) {
 			t.Errorf("slug(%q) = %q, want %q", name, got, want)
 		}
 	}
+}
+
+func FuzzEncode(f *testing.F) {
+	f.Add("id", "body", "en", uint64(3), uint64(0), true)
+	f.Add("\"\\\n", "\x00é\u2028<b>&", "", uint64(0), uint64(9), false)
+	f.Fuzz(func(t *testing.T, id, body, lang string, replace, retract uint64, receipt bool) {
+		valid := func(s string) string { return strings.ToValidUTF8(s, "") }
+		w := words{ID: valid(id), Body: valid(body), Lang: valid(lang), URL: valid(id + body), Receipt: receipt, Markable: !receipt, Active: len(id) > 3, Replace: replace, Reply: retract, Retract: retract}
+		e := entry{kind: uint16(dispatch.Said), words: &w, fact: dispatch.Fact{Kind: dispatch.Said, Thread: replace, Conversation: retract, By: valid(lang), Agent: valid(id)}}
+		numbers, content, _ := e.encode(nil)
+		got, err := decode(store.Record{Kind: e.kind, Numbers: numbers, Content: content})
+		if err != nil || !reflect.DeepEqual(*got.words, w) || !reflect.DeepEqual(got.fact, e.fact) {
+			t.Fatalf("%+v, %v after %s %s", got, err, numbers, content)
+		}
+	})
 }

@@ -13,6 +13,9 @@ const noticeMark = "[desk] "
 
 // marked reports whether a text could be taken for the desk's own, or for a colleague's words.
 func marked(body string) bool {
+	if strings.IndexByte(body, '[') < 0 {
+		return false
+	}
 	for _, line := range strings.FieldsFunc(body, lineBreak) {
 		if strings.HasPrefix(strings.ToLower(strings.TrimLeftFunc(line, invisible)), "[desk") {
 			return true

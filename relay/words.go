@@ -1,8 +1,7 @@
 package relay
 
 import (
-	"encoding/binary"
-	"hash/fnv"
+	"hash/maphash"
 	"net/url"
 	"strconv"
 	"strings"
@@ -46,6 +45,7 @@ type words struct {
 	URL      string   `json:"u,omitempty"`  // XEP-0066
 	Receipt  bool     `json:"rc,omitempty"` // a receipt was asked for
 	Markable bool     `json:"mk,omitempty"`
+	Active   bool     `json:"ac,omitempty"` // the sender's client knows chat states
 	Replace  uint64   `json:"rp,omitempty"` // the record it corrects
 	Reply    uint64   `json:"re,omitempty"` // the record it answers
 	React    uint64   `json:"rx,omitempty"` // the record it reacts to
@@ -106,7 +106,7 @@ func read(s *stanza.Element) *intake {
 			}
 		case nsStates:
 			if chatStates[c.Local] {
-				m.state = c.Local
+				m.state, m.Active = c.Local, true
 			}
 		case nsReceipts, nsMarkers:
 			m.readSignal(c)
@@ -209,7 +209,8 @@ func withoutRange(body string, fallback *stanza.Element) string {
 // build makes the message of a record for one receiver: from the allow-list of
 // words and nothing else. ref gives the id by which the receiver knows a record, "" if he never got it.
 func (w *words) build(id string, ref func(seq uint64) string) *stanza.Element {
-	m := stanza.New("", "message", "type", "chat", "id", id)
+	m := &stanza.Element{Local: "message", Attrs: make([]stanza.Attr, 0, 6), Nodes: make([]stanza.Node, 0, 8)}
+	m.Set("type", "chat").Set("id", id)
 	body := w.Body
 	if w.Name != "" {
 		body = w.Name + ": " + body
@@ -230,7 +231,9 @@ func (w *words) build(id string, ref func(seq uint64) string) *stanza.Element {
 	}
 	m.Add(stanza.Text("", "body", body))
 	m.SetLang(w.Lang)
-	m.Add(stanza.New(nsStates, "active"))
+	if w.Active {
+		m.Add(stanza.New(nsStates, "active"))
+	}
 	if w.URL != "" {
 		m.Add(stanza.New(nsOOB, "x").Add(stanza.Text(nsOOB, "url", w.URL)))
 	}
@@ -286,17 +289,17 @@ func signal(typ string, el *stanza.Element) *stanza.Element {
 	return m
 }
 
-// sum recognises the same words again (FNV-1a over what was said; the id is compared beside it).
-func (w *words) sum() uint64 {
-	h := fnv.New64a()
-	for _, s := range [...]string{w.Body, w.URL, strings.Join(w.Emoji, "\x00")} {
-		h.Write([]byte(s))
-		h.Write([]byte{0xff})
+// sum recognises the same words again in this process; the id is compared beside it.
+func (w *words) sum(seed maphash.Seed) uint64 {
+	h := maphash.String(seed, w.Body)
+	if w.URL != "" {
+		h ^= maphash.String(seed, w.URL) + 1
 	}
-	for _, n := range [...]uint64{w.Replace, w.Reply, w.React, w.Retract} {
-		var b [8]byte
-		binary.BigEndian.PutUint64(b[:], n)
-		h.Write(b[:])
+	for i, e := range w.Emoji {
+		h ^= maphash.String(seed, e) + uint64(i) + 2
 	}
-	return h.Sum64()
+	for i, ref := range [...]uint64{w.Replace, w.Reply, w.React, w.Retract} {
+		h ^= ref * (0x9e3779b97f4a7c15 + 2*uint64(i))
+	}
+	return h
 }
