@@ -587,8 +587,8 @@ func (s *stage) confirmed(p *person, id string) {
 
 // hearWords takes what somebody said. Words that come twice must have one id.
 func (s *stage) hearWords(p *person, from stanza.JID, id, body string) {
-	if body == "" || strings.Contains(body, "[desk] Nothing was sent") {
-		if body != "" {
+	if body == "" || strings.HasPrefix(body, "[desk]") {
+		if strings.Contains(body, "Nothing was sent") {
 			s.t.Errorf("%s is refused: %s", p.name, body)
 		}
 		return
@@ -609,7 +609,7 @@ func (s *stage) hearWords(p *person, from stanza.JID, id, body string) {
 	}
 	author, _, ok := strings.Cut(body, " says ")
 	answer := answerTo(body)
-	if _, done := s.owed[answer]; done || !ok || strings.HasPrefix(body, "[desk") {
+	if _, done := s.owed[answer]; done || !ok {
 		return
 	}
 	s.given[answer] = author

@@ -33,10 +33,12 @@ type world struct {
 	customer func(name string) (*client, error)
 	agent    func(name string) (*client, error)
 	clock    *manual // nil: real time
+	socket   string  // the customers' server's WebSocket
 	fake     *fakeserver.Server
 	dir      string
 	log      *slog.Logger
 
+	cfg   *config.Config
 	relay *relay.Relay
 	stop  func()
 }
@@ -61,6 +63,7 @@ func newFake(t *testing.T) *world {
 func (w *world) start() {
 	cfg, err := config.Parse(w.toml(), w.dir, os.LookupEnv)
 	must(w.t, err)
+	w.cfg = cfg
 	o := relay.Options{Log: slog.New(slog.NewTextHandler(testLog{w.t}, &slog.HandlerOptions{Level: slog.LevelWarn})), MinWait: 10 * time.Millisecond, MaxWait: 200 * time.Millisecond}
 	if w.clock != nil {
 		o.Clock = w.clock
@@ -127,9 +130,16 @@ jid = "carol@agents.localhost"
 name = "Carol"
 role = "supervisor"
 capacity = 2
-[web]
-listen = ""
-`, filepath.Join(w.dir, "desk.db"), frontDomain, w.front, customersHost, deskDomain, w.desk)
+%s
+`, filepath.Join(w.dir, "desk.db"), frontDomain, w.front, customersHost, deskDomain, w.desk, w.web())
+}
+
+// web is the section for the customers' page, where there is a server to log in to. The tests listen by themselves.
+func (w *world) web() string {
+	if w.socket == "" {
+		return "[web]\nlisten = \"\""
+	}
+	return fmt.Sprintf("[web]\nlisten = \"127.0.0.1:1\"\nwebsocket = %q\nhost = %q", w.socket, customersHost)
 }
 
 // newReal is a world through real servers: one for both sides, or one for each.
@@ -153,6 +163,7 @@ func newReal(t *testing.T, front, desk func(context.Context, servers.Options) (*
 		fs = begin("front", front, servers.Options{Customers: customersHost, Confine: []string{frontDomain}, Components: []servers.Component{f}})
 		ds = begin("desk", desk, servers.Options{Accounts: []string{agentsHost}, Components: []servers.Component{d}})
 	}
+	w.socket = fs.WebSocket()
 	w.front, w.desk = fs.ComponentAddr(frontDomain), ds.ComponentAddr(deskDomain)
 	for _, name := range []string{"anna", "bob", "carol", "eve"} {
 		must(t, ds.Register(ctx, name, agentsHost, name))
