@@ -34,9 +34,7 @@ func (r *Relay) restoreWatchers() error {
 // frontUp: watchers are told how things stand; nobody told them that we were gone.
 func (r *Relay) frontUp() {
 	for _, q := range r.order {
-		q.mood = r.desk.Mood(q.name)
-		q.sentAt = r.now
-		r.broadcast(q)
+		r.broadcast(q, r.desk.Mood(q.name))
 	}
 }
 
@@ -46,7 +44,7 @@ func (r *Relay) customerPresence(q *queue, s *stanza.Element) {
 	switch s.Type() {
 	case "":
 		r.watch(q, from, false)
-		r.send(r.front, r.mood(q, from))
+		r.send(r.front, r.mood(q, r.desk.Mood(q.name), from))
 		if c := r.customerOf(from); c != nil {
 			if t := r.thread(c.Threads[q.name]); t != nil && c.Missed != 0 {
 				r.rebind(c, from)
@@ -54,11 +52,11 @@ func (r *Relay) customerPresence(q *queue, s *stanza.Element) {
 			}
 		}
 	case "probe":
-		r.send(r.front, r.mood(q, from))
+		r.send(r.front, r.mood(q, r.desk.Mood(q.name), from))
 	case "subscribe":
 		r.watch(q, from.Bare(), true)
 		r.send(r.front, stanza.New("", "presence", "type", "subscribed", "from", string(r.queueJID(q.name)), "to", string(from.Bare())))
-		r.send(r.front, r.mood(q, from.Bare()))
+		r.send(r.front, r.mood(q, r.desk.Mood(q.name), from.Bare()))
 	case "unsubscribe":
 		r.unwatch(q, from.Bare())
 		r.send(r.front, stanza.New("", "presence", "type", "unsubscribed", "from", string(r.queueJID(q.name)), "to", string(from.Bare())))
@@ -116,23 +114,25 @@ func (r *Relay) moods() {
 			q.again = at
 			continue
 		}
-		q.mood, q.sentAt, q.again = m, r.now, time.Time{}
-		r.broadcast(q)
+		r.broadcast(q, m)
 	}
 	r.stale = false
 }
 
-func (r *Relay) broadcast(q *queue) {
+// broadcast tells all watchers. Who comes later is told how things stand then.
+func (r *Relay) broadcast(q *queue, m dispatch.Mood) {
+	q.mood, q.again = m, time.Time{}
 	if to := sortedJIDs(q.watchers); len(to) > 0 {
-		r.items = append(r.items, item{side: r.front, el: r.mood(q, ""), to: to})
+		q.sentAt = r.now
+		r.items = append(r.items, item{side: r.front, el: r.mood(q, m, ""), to: to})
 	}
 }
 
 // mood is the presence of a queue: the truth about who would answer.
-func (r *Relay) mood(q *queue, to stanza.JID) *stanza.Element {
+func (r *Relay) mood(q *queue, m dispatch.Mood, to stanza.JID) *stanza.Element {
 	p := stanza.New("", "presence", "from", string(r.queueJID(q.name))+"/"+resource, "to", string(to))
 	var show, status string
-	switch q.mood {
+	switch m {
 	case dispatch.Free:
 		status = "We are here for you"
 	case dispatch.Full:
