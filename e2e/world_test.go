@@ -36,7 +36,6 @@ type world struct {
 	socket   string  // the customers' server's WebSocket
 	fake     *fakeserver.Server
 	dir      string
-	log      *slog.Logger
 
 	cfg   *config.Config
 	relay *relay.Relay

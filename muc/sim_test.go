@@ -198,7 +198,7 @@ func TestSame(t *testing.T) {
 		}
 		return b.String() + string(snap)
 	}
-	if render() != render() {
+	if first, second := render(), render(); first != second {
 		t.Error("the same stanzas gave different answers")
 	}
 }

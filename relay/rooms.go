@@ -2,7 +2,6 @@ package relay
 
 import (
 	"crypto/rand"
-	"fmt"
 	"sort"
 	"time"
 
@@ -329,7 +328,7 @@ func (r *Relay) accountPresence(agent string, s *stanza.Element) {
 
 func (r *Relay) deskPresence(to string) *stanza.Element {
 	return stanza.New("", "presence", "from", string(r.deskJID())+"/"+resource, "to", to).Add(
-		stanza.Text("", "status", fmt.Sprintf("Commands: !help")), stanza.Text(stanza.NSNick, "nick", r.cfg.Desk.Name))
+		stanza.Text("", "status", "Commands: !help"), stanza.Text(stanza.NSNick, "nick", r.cfg.Desk.Name))
 }
 
 // sortedJIDs gives a map's keys an order that does not change.

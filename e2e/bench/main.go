@@ -36,7 +36,7 @@ const (
 func main() {
 	customers := flag.Int("customers", 200, "customers, each with a conversation")
 	agents := flag.Int("agents", 40, "agents")
-	window := flag.Int("window", 8, "messages of one customer under way at once")
+	window := flag.Int("window", 32, "messages of one customer under way at once")
 	runFor := flag.Duration("for", 5*time.Second, "length of each measurement")
 	rounds := flag.Int("rounds", 3, "interleaved rounds; medians are printed")
 	receipts := flag.Bool("receipts", true, "customers ask for receipts")
