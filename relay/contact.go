@@ -106,7 +106,7 @@ func (r *Relay) agentMessage(t *thread, agent string, s *stanza.Element) {
 	switch {
 	case m.encrypted:
 		r.answer(s, noticeMark+textEncryptedAgent)
-	case len(m.Body) > maxBody:
+	case m.tooLong():
 		r.send(r.back, stanza.Error{Type: "modify", Condition: "policy-violation", Text: "This message is too long. Please send it in parts."}.Reply(s))
 	case m.hasWords():
 		r.decide(dispatch.Active{Agent: agent}, nil)

@@ -62,7 +62,7 @@ func (r *Relay) customerMessage(q *queue, s *stanza.Element) {
 	switch {
 	case m.encrypted:
 		r.cannotRead(q, c, s)
-	case len(m.Body) > maxBody:
+	case m.tooLong():
 		r.send(r.front, stanza.Error{Type: "modify", Condition: "policy-violation", Text: "This message is too long. Please send it in parts."}.Reply(s))
 	case m.hasWords():
 		r.customerWrote(q, c, s.From(), m)

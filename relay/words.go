@@ -31,7 +31,9 @@ const (
 // Bounds of one message.
 const (
 	maxID    = 256       // bytes of a peer's id; a longer one cannot be referred to
-	maxBody  = 128 << 10 // bytes; longer text is refused
+	maxBody  = 128 << 10 // bytes, as XML; longer text is refused: it has to fit into a stanza on either side
+	maxURL   = 4 << 10   // bytes of a link beside the text; a longer one is text only
+	maxLang  = 64        // bytes of xml:lang
 	maxName  = 80        // bytes of a name that a customer gives himself
 	maxEmoji = 20        // reactions of one message
 )
@@ -62,6 +64,12 @@ type intake struct {
 	received, displayed            string
 	encrypted                      bool
 	nick                           string
+}
+
+// tooLong reports whether the text would not fit into a stanza that we send. Only as XML does it
+// have its real length: a quotation mark is six bytes there.
+func (m *intake) tooLong() bool {
+	return len(m.Body) > maxBody/8 && len(stanza.Text("", "body", m.Body).AppendXML(nil)) > maxBody
 }
 
 // hasWords reports whether there is anything to keep.
@@ -137,6 +145,9 @@ func read(s *stanza.Element) *intake {
 			m.encrypted = m.encrypted || encryptedBy[c.Space] && !keysOnly(c)
 		}
 	}
+	if len(m.Lang) > maxLang {
+		m.Lang = ""
+	}
 	m.Body = withoutRange(m.Body, quoted)
 	if m.retract != "" || m.react != "" && onlyFallback {
 		m.Body = ""
@@ -180,7 +191,7 @@ func (m *intake) readReactions(c *stanza.Element) {
 // webURL returns u if a browser may be sent there, else "".
 func webURL(u string) string {
 	p, err := url.Parse(u)
-	if err != nil || p.Scheme != "http" && p.Scheme != "https" || p.Host == "" {
+	if err != nil || len(u) > maxURL || p.Scheme != "http" && p.Scheme != "https" || p.Host == "" {
 		return ""
 	}
 	return u
