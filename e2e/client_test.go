@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -33,6 +34,7 @@ type client struct {
 	more  chan struct{} // closed and replaced whenever something comes
 	sent  int
 	gone  bool
+	leak  func(format string, args ...any) // for a customer's client: called where something of the inside reached it
 }
 
 func newClient(j stanza.JID) *client { return &client{jid: j, more: make(chan struct{})} }
@@ -45,6 +47,14 @@ func (c *client) take(s *stanza.Element) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	// What a server answers to somebody who wrote to the inside repeats what he wrote.
+	if c.leak != nil && (s.Type() != "error" || s.From().Domain() == frontDomain) {
+		for _, inside := range []string{agentsHost, "[desk]", "difficult", "Anna", "Bob", "Carol"} {
+			if strings.Contains(s.String(), inside) {
+				c.leak("a customer could hear %q in\n    %s", inside, s)
+			}
+		}
+	}
 	c.inbox = append(c.inbox, s)
 	close(c.more)
 	c.more = make(chan struct{})

@@ -169,6 +169,9 @@ func (d *dialogue) login(name string) {
 	if err != nil {
 		d.fatal("%v", err)
 	}
+	if isCustomer(name) {
+		c.leak = d.t.Errorf
+	}
 	d.who[name] = c
 	d.names[name], d.names[name+"-bare"] = string(c.jid), string(c.jid.Bare())
 	c.send(stanza.New("", "presence"))

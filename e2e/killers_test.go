@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -107,7 +108,7 @@ func TestKillers(t *testing.T) {
 		}
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			h := haunt(t, newReal(t, s.front, s.desk, s.one))
+			h := besiege(t, newReal(t, s.front, s.desk, s.one))
 			for _, k := range killers {
 				el, err := stanza.Parse(k.xml)
 				must(t, err)
@@ -122,19 +123,21 @@ func TestKillers(t *testing.T) {
 	}
 }
 
-// haunted is a desk at work, with people who send it what no client would.
-type haunted struct {
+// siege is a desk at work, with people who send it what no client would.
+type siege struct {
 	t           *testing.T
 	w           *world
 	alice, anna *client // who talk on
 	contact     stanza.JID
-	ghosts      []*ghost
+	senders     []*sender
+	login       func() *client // of alice
 	sent, kicks int
 	said        int
+	fences      int
 }
 
-// ghost is one of those people.
-type ghost struct {
+// sender is one of those people.
+type sender struct {
 	name  string
 	side  string // domain that he writes to
 	to    []string
@@ -143,9 +146,9 @@ type ghost struct {
 	c     *client
 }
 
-// haunt opens a conversation of Alice with Anna and brings the others in.
-func haunt(t *testing.T, w *world) *haunted {
-	h := &haunted{t: t, w: w}
+// besiege opens a conversation of Alice with Anna and brings the others in.
+func besiege(t *testing.T, w *world) *siege {
+	h := &siege{t: t, w: w}
 	d := &dialogue{w: w, t: t, names: map[string]string{}, who: map[string]*client{}}
 	enter := func(name string) func() *client {
 		return func() *client {
@@ -155,8 +158,19 @@ func haunt(t *testing.T, w *world) *haunted {
 		}
 	}
 	h.anna = enter("anna")()
-	d.login("alice")
-	h.alice = d.who["alice"]
+	key := ""
+	h.login = func() *client { // under the key of her thread
+		d.login("alice")
+		c := d.who["alice"]
+		c.send(stanza.New("", "iq", "type", "set", "id", "claim", "to", "support@"+frontDomain).Add(stanza.New("urn:frontdesk:0", "claim", "key", key)))
+		r := c.await(func(s *stanza.Element) bool { return s.ID() == "claim" })
+		if r == nil || !r.Has("urn:frontdesk:0", "claim") {
+			t.Fatalf("alice cannot claim her thread: %s", r)
+		}
+		key = r.Child("urn:frontdesk:0", "claim").Attr("key")
+		return c
+	}
+	h.alice = h.login()
 	h.talk("the beginning")
 	carol := enter("carol")()
 	must(t, carol.send(stanza.New("", "iq", "type", "set", "id", "grant", "to", "lobby@"+deskDomain).Add(
@@ -169,20 +183,20 @@ func haunt(t *testing.T, w *world) *haunted {
 	desk := []string{"lobby@" + deskDomain, "lobby@" + deskDomain + "/Anna", "lobby@" + deskDomain + "/nobody",
 		string(h.contact), "desk@" + deskDomain, "nobody@" + deskDomain, deskDomain}
 	page := func() *client { d.login("bela"); return d.who["bela"] }
-	h.ghosts = []*ghost{
+	h.senders = []*sender{
 		{name: "a page", side: frontDomain, to: front, login: page, fence: front[0]},
 		{name: "eve", side: deskDomain, to: desk, login: enter("eve"), fence: desk[0] + "/eve"},
 		{name: "bob", side: deskDomain, to: desk, login: enter("bob"), fence: desk[4]},
 	}
-	for _, g := range h.ghosts {
+	for _, g := range h.senders {
 		g.c = g.login()
 	}
 	return h
 }
 
 // strike has everybody send a killer to all addresses, and sees whether the desk works on.
-func (h *haunted) strike(name string, el *stanza.Element) {
-	for _, g := range h.ghosts {
+func (h *siege) strike(name string, el *stanza.Element) {
+	for _, g := range h.senders {
 		to := g.to
 		if own := el.Attr("to"); own != "" {
 			to = []string{strings.ReplaceAll(own, "{side}", g.side)}
@@ -203,43 +217,50 @@ func (h *haunted) strike(name string, el *stanza.Element) {
 
 // sends has a killer sent to addresses and waits until that has been dealt with; false where the
 // server put the sender out for it.
-func (h *haunted) sends(g *ghost, el *stanza.Element, to ...string) bool {
+func (h *siege) sends(g *sender, el *stanza.Element, to ...string) bool {
 	h.t.Helper()
 	h.sent++
-	fence := fmt.Sprintf("fence-%d", h.sent)
 	var err error
 	for _, address := range to {
 		k := *el
 		k.Attrs = slices.Clone(el.Attrs)
-		if e := g.c.send(k.Set("to", address)); e != nil {
-			err = e
-		}
+		err = errors.Join(err, g.c.send(k.Set("to", address)))
 	}
-	if e := g.c.send(stanza.New("", "iq", "type", "get", "to", g.fence, "id", fence).Add(stanza.New(stanza.NSPing, "ping"))); e != nil {
-		err = e
-	}
-	var end *stanza.Element
-	if err == nil {
-		end = g.c.await(func(s *stanza.Element) bool {
-			return s.Local == "iq" && s.ID() == fence || s.Is(stanza.NSStream, "error")
-		})
-	}
-	g.c.mu.Lock()
-	gone := g.c.gone
-	g.c.mu.Unlock()
-	if err != nil || end == nil && gone || end != nil && end.Local == "error" {
-		g.c.drop()
+	if !h.fence(g.c, g.fence, err) {
 		return false
-	}
-	if end == nil {
-		h.t.Fatalf("nothing answers %s after\n    %.300s", g.name, el)
 	}
 	g.c.clear()
 	return true
 }
 
+// fence waits until all that a client has sent to an address has been dealt with; false where the server put
+// the client out for it, or had done so already (err).
+func (h *siege) fence(c *client, to string, err error) bool {
+	h.t.Helper()
+	h.fences++
+	id := fmt.Sprintf("fence-%d", h.fences)
+	err = errors.Join(err, c.send(stanza.New("", "iq", "type", "get", "to", to, "id", id).Add(stanza.New(stanza.NSPing, "ping"))))
+	var end *stanza.Element
+	if err == nil {
+		end = c.await(func(s *stanza.Element) bool {
+			return s.Local == "iq" && s.ID() == id || s.Is(stanza.NSStream, "error")
+		})
+	}
+	c.mu.Lock()
+	gone := c.gone
+	c.mu.Unlock()
+	switch {
+	case err != nil || end == nil && gone || end != nil && end.Local == "error":
+		c.drop()
+		return false
+	case end == nil:
+		h.t.Fatalf("%s does not answer %s any more", to, c.jid)
+	}
+	return true
+}
+
 // talk has a message pass both ways, on links that have never been down.
-func (h *haunted) talk(when string) {
+func (h *siege) talk(when string) {
 	h.t.Helper()
 	h.said++
 	for _, turn := range []struct {
@@ -272,32 +293,53 @@ func (h *haunted) talk(when string) {
 	}
 }
 
-// brink sends messages that are about as long as a stanza may be, where what goes out could be longer than what
-// came in: one whose receipt came has to arrive.
-func (h *haunted) brink() {
-	const most = 256 << 10
+// brink sends messages that are about as long as a stanza may be, or that hold what goes out twice: what
+// comes out of them could be longer than what came in. One whose receipt came has to arrive.
+func (h *siege) brink() {
+	const most = 256 << 10 // bytes of a stanza
 	for short := 300; short >= 25; short -= 25 {
-		id := fmt.Sprintf("brink-%d", short)
-		m := stanza.New("", "message", "type", "chat", "to", "support@"+frontDomain, "id", id).Add(
-			stanza.Text("", "body", "."), stanza.New("urn:xmpp:receipts", "request"))
-		room := most - short - len(m.AppendXML(nil))
-		body := strings.Repeat("&", room/len("&amp;")) + strings.Repeat(".", 1+room%len("&amp;"))
-		m.Nodes[0].Element = stanza.Text("", "body", body)
-		must(h.t, h.alice.send(m))
-		answer := h.alice.await(func(s *stanza.Element) bool {
-			return s.Local == "message" && (s.Type() == "error" && s.ID() == id || s.Child("urn:xmpp:receipts", "received").Attr("id") == id)
+		h.promised(fmt.Sprintf("%d bytes below a stanza's limit", short), func(m *stanza.Element) {
+			room := most - short - len(m.AppendXML(nil)) - len("<body></body>")
+			m.Add(stanza.Text("", "body", strings.Repeat("&", room/len("&amp;"))+strings.Repeat(".", room%len("&amp;"))))
 		})
-		switch {
-		case answer == nil:
-			h.t.Fatalf("%d bytes below the limit: neither a receipt nor an error", short)
-		case answer.Type() == "error":
-			continue
-		}
-		must(h.t, h.alice.fence("support@"+frontDomain))
-		must(h.t, h.anna.fence("desk@"+deskDomain))
-		if len(h.anna.pending(func(s *stanza.Element) bool { return s.ChildText("", "body") == body })) == 0 {
-			h.t.Errorf("%d bytes below the limit: a receipt, but the message did not reach the agent", short)
-		}
 	}
+	h.promised("a link of 150 KiB", func(m *stanza.Element) {
+		m.Add(stanza.New("jabber:x:oob", "x").Add(stanza.Text("jabber:x:oob", "url", "https://example.org/?"+strings.Repeat("&", 30<<10))))
+	})
+	h.promised("a language of 150 KiB", func(m *stanza.Element) {
+		m.Add(stanza.Text("", "body", strings.Repeat("&", 20<<10))).SetLang(strings.Repeat("&", 30<<10))
+	})
 	h.talk("on the brink")
+}
+
+// promised has Alice send a message: an error comes back, or a receipt, and then Anna gets it.
+func (h *siege) promised(what string, fill func(*stanza.Element)) {
+	h.t.Helper()
+	h.said++
+	id := fmt.Sprintf("brink-%d", h.said)
+	m := stanza.New("", "message", "type", "chat", "to", "support@"+frontDomain, "id", id).Add(stanza.New("urn:xmpp:receipts", "request"))
+	fill(m)
+	answered := h.fence(h.alice, "support@"+frontDomain, h.alice.send(m))
+	if !answered { // too long for the server already
+		h.kicks++
+		h.alice = h.login()
+		return
+	}
+	refused := len(h.alice.pending(func(s *stanza.Element) bool { return s.Type() == "error" && s.ID() == id })) > 0
+	receipt := len(h.alice.pending(func(s *stanza.Element) bool {
+		r := s.Child("urn:xmpp:receipts", "received")
+		return r != nil && r.Attr("id") == id
+	})) > 0
+	h.alice.clear()
+	if refused || !receipt {
+		if refused == receipt {
+			h.t.Errorf("%s: refused %v, receipt %v", what, refused, receipt)
+		}
+		return
+	}
+	must(h.t, h.anna.fence("desk@"+deskDomain))
+	if len(h.anna.pending(func(s *stanza.Element) bool { return s.Local == "message" && len(s.ChildText("", "body")) > 10<<10 })) == 0 {
+		h.t.Errorf("%s: a receipt, but the message did not reach the agent", what)
+	}
+	h.anna.clear()
 }

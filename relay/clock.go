@@ -13,10 +13,19 @@ type Clock interface {
 	Alarm(t time.Time) (<-chan time.Time, func())
 }
 
-// wallClock is start plus monotonic elapsed: a step of the system's clock moves no deadline.
-type wallClock struct{ start time.Time }
+// wallClock is the time of the start plus monotonic elapsed: a step of the system's clock moves no
+// deadline. It starts no earlier than the log ends, so that time goes on after the clock was set back.
+type wallClock struct{ start, base time.Time }
 
-func (c wallClock) Now() time.Time { return c.start.Add(time.Since(c.start)).UTC().Round(0) }
+func newWallClock(last time.Time) wallClock {
+	c := wallClock{start: time.Now()}
+	if c.base = c.start.UTC().Round(0); c.base.Before(last) {
+		c.base = last
+	}
+	return c
+}
+
+func (c wallClock) Now() time.Time { return c.base.Add(time.Since(c.start)) }
 
 func (c wallClock) Alarm(t time.Time) (<-chan time.Time, func()) {
 	timer := time.NewTimer(t.Sub(c.Now()))

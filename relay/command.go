@@ -107,7 +107,7 @@ func (r *Relay) target(c *call) (*thread, string) {
 
 // maySee: agents of the queue, and supervisors.
 func (r *Relay) maySee(agent string, t *thread) bool {
-	return r.supervises(agent) || r.serves(agent, t.Queue)
+	return r.serves(agent, t.Queue) || r.supervises(agent)
 }
 
 func (r *Relay) supervises(agent string) bool {
@@ -116,16 +116,8 @@ func (r *Relay) supervises(agent string) bool {
 }
 
 func (r *Relay) serves(agent, queue string) bool {
-	for _, q := range r.cfg.Queues {
-		if q.Name == queue {
-			for _, a := range q.Agents {
-				if a == agent {
-					return true
-				}
-			}
-		}
-	}
-	return false
+	q := r.queues[queue]
+	return q != nil && q.agents[agent]
 }
 
 func (r *Relay) take(c *call) string {

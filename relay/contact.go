@@ -63,14 +63,17 @@ func (r *Relay) contactOf(local string) *thread {
 	return nil
 }
 
-// fromContact takes what somebody sends to a customer's contact. Who is no agent gets the same answer
-// whether the contact exists or not.
+// fromContact takes what somebody sends to a customer's contact. Who may not see the thread gets the
+// same answer whether the contact exists or not.
 func (r *Relay) fromContact(s *stanza.Element) {
 	agent := string(s.From().Bare())
 	p := r.staff[agent]
 	var t *thread
 	if p != nil {
 		t = r.contactOf(s.To().Local())
+	}
+	if t != nil && !r.maySee(agent, t) {
+		t = nil
 	}
 	if t == nil {
 		if s.Local != "presence" {
@@ -107,7 +110,7 @@ func (r *Relay) agentMessage(t *thread, agent string, s *stanza.Element) {
 	case m.encrypted:
 		r.answer(s, noticeMark+textEncryptedAgent)
 	case m.tooLong():
-		r.send(r.back, stanza.Error{Type: "modify", Condition: "policy-violation", Text: "This message is too long. Please send it in parts."}.Reply(s))
+		r.send(r.back, errTooLong.Reply(s))
 	case m.hasWords():
 		r.decide(dispatch.Active{Agent: agent}, nil)
 		r.agentWrote(t, agent, s, m)
@@ -134,10 +137,10 @@ func (r *Relay) agentWrote(t *thread, agent string, s *stanza.Element, m *intake
 		}
 		return
 	}
+	m.Body = text
 	if !r.resolve(t, agent, m) {
 		return
 	}
-	m.Body = text
 	w := &m.words
 	if r.repeated(t, agent, w) {
 		return
@@ -192,11 +195,11 @@ func (r *Relay) agentBounced(t *thread, agent string, s *stanza.Element) {
 	if !ours || !open || d.Owner != agent {
 		return
 	}
+	if t.Missed == 0 || t.MissedBy != agent || seq < t.Missed {
+		t.Missed, t.MissedBy, t.MissedTill = seq, agent, 0
+		r.saveThread(t)
+	}
 	if a, ok := r.desk.Agent(agent); ok && (!a.GraceEnd.IsZero() || r.paused) {
-		if t.Missed == 0 || seq < t.Missed {
-			t.Missed = seq
-			r.saveThread(t)
-		}
 		return
 	}
 	r.log.Warn("an agent's server refused a message: the conversation goes on to others", "thread", t.N, "error", bounce(s))

@@ -47,12 +47,15 @@ func (r *Relay) fact(f *dispatch.Fact, u *utterance) {
 		r.opened(f, u, r.note(store.Customers, archive, e))
 		return
 	}
+	if f.Kind == dispatch.Assigned {
+		r.giveMissed(f.Thread, f.Agent)
+	}
 	r.note(store.Agents, archive, e)
 	switch f.Kind {
 	case dispatch.Assigned:
 		r.counts.assigned++
 	case dispatch.Released:
-		r.released(f)
+		r.released(f, e)
 	case dispatch.Closed:
 		r.closed(f)
 	}
@@ -66,13 +69,14 @@ func (r *Relay) opened(f *dispatch.Fact, u *utterance, e *entry) {
 		t = r.newThread(f.Thread, f.Queue, u.customer)
 	}
 	t.Opened, t.Saved, t.told = e.seq, nil, nil
+	t.Missed, t.MissedBy, t.MissedTill = 0, "", 0
 	r.saveThread(t)
 	r.fresh = append(r.fresh, t.N)
 	r.stale = true
 }
 
 // released tells the former owner why.
-func (r *Relay) released(f *dispatch.Fact) {
+func (r *Relay) released(f *dispatch.Fact, e *entry) {
 	t := r.thread(f.Thread)
 	if t == nil {
 		return
@@ -80,8 +84,8 @@ func (r *Relay) released(f *dispatch.Fact) {
 	if text, ok := textReleased[f.Reason]; ok {
 		r.note(store.Agents, t.archive, &entry{kind: kindTold, own: own{Thread: t.N, To: f.Agent}, words: &words{Body: text}})
 	}
-	if t.Missed != 0 {
-		t.Missed = 0
+	if t.Missed != 0 && t.MissedBy == f.Agent {
+		t.MissedTill = e.seq
 		r.saveThread(t)
 	}
 	r.fresh = append(r.fresh, t.N)
@@ -90,12 +94,19 @@ func (r *Relay) released(f *dispatch.Fact) {
 // returned gives an agent who is back within the grace period what could not be delivered meanwhile.
 func (r *Relay) returned(agent string) {
 	for _, d := range r.desk.Of(agent) {
-		if t := r.thread(d.N); t != nil && t.Missed != 0 {
-			r.noteAgain(t, agent, t.Missed)
-			t.Missed = 0
-			r.saveThread(t)
-		}
+		r.giveMissed(d.N, agent)
 	}
+}
+
+// giveMissed sends an agent what he could not be given before, if he is the one who missed it.
+func (r *Relay) giveMissed(n uint64, agent string) {
+	t := r.thread(n)
+	if t == nil || t.Missed == 0 || t.MissedBy != agent {
+		return
+	}
+	r.noteAgain(t, own{To: agent, From: t.Missed, Till: t.MissedTill})
+	t.Missed, t.MissedBy, t.MissedTill = 0, "", 0
+	r.saveThread(t)
 }
 
 // closed keeps what dispatch forgets.
@@ -109,6 +120,9 @@ func (r *Relay) closed(f *dispatch.Fact) {
 // reassure tells customers who wait where they stand, once per conversation. It runs at the end of a
 // step, when dispatch has settled everything.
 func (r *Relay) reassure() {
+	if r.paused {
+		return // nobody is assigned yet: what to say is not known
+	}
 	for _, n := range r.fresh {
 		t := r.thread(n)
 		d, open := r.desk.Thread(n)

@@ -12,6 +12,8 @@ import (
 // repeatWithin is how long a customer's client may send the same message again without its being taken for a new one.
 const repeatWithin = 10 * time.Minute
 
+var errTooLong = stanza.Error{Type: "modify", Condition: "policy-violation", Text: "This message is too long. Please send it in parts."}
+
 // fromFront takes a stanza of the customers' side.
 func (r *Relay) fromFront(s *stanza.Element) {
 	from, to := s.From(), s.To()
@@ -63,7 +65,7 @@ func (r *Relay) customerMessage(q *queue, s *stanza.Element) {
 	case m.encrypted:
 		r.cannotRead(q, c, s)
 	case m.tooLong():
-		r.send(r.front, stanza.Error{Type: "modify", Condition: "policy-violation", Text: "This message is too long. Please send it in parts."}.Reply(s))
+		r.send(r.front, errTooLong.Reply(s))
 	case m.hasWords():
 		r.customerWrote(q, c, s.From(), m)
 	default:
@@ -90,6 +92,9 @@ func (r *Relay) cannotRead(q *queue, c *customer, s *stanza.Element) {
 // lets dispatch decide.
 func (r *Relay) customerWrote(q *queue, c *customer, from stanza.JID, m *intake) {
 	if c == nil {
+		if m.Body == "" {
+			return // a stranger's reaction or retraction
+		}
 		c = r.newCustomer(from)
 	} else {
 		r.rebind(c, from)
@@ -135,9 +140,13 @@ func (r *Relay) resolve(t *thread, by string, m *intake) bool {
 		if author, _, ok := r.lookUp(t, m.Replace); !ok || author != by {
 			m.Replace = 0 // only one's own
 		}
+		m.Replace = r.root(t, m.Replace)
 	}
 	m.Reply = r.find(t, by, m.reply)
 	if m.react != "" {
+		if seq, ours := r.ids.seq(m.react); ours && r.isNotice(t, seq) {
+			return false // the desk's own text: nobody else has it
+		}
 		if m.React = r.find(t, by, m.react); m.React == 0 {
 			for i, e := range m.Emoji {
 				if i > 0 {
@@ -158,6 +167,25 @@ func (r *Relay) resolve(t *thread, by string, m *intake) bool {
 		}
 	}
 	return true
+}
+
+// root follows a correction to what was said first, which is what everybody refers to (XEP-0308 §3).
+func (r *Relay) root(t *thread, seq uint64) uint64 {
+	for i := range t.recent {
+		if s := t.at(i); s.seq == seq && s.root != 0 {
+			return s.root
+		}
+	}
+	return seq
+}
+
+// isNotice reports whether a record of the thread is nobody's words but the desk's.
+func (r *Relay) isNotice(t *thread, seq uint64) bool {
+	page, _, err := r.store.Page(t.archive, store.Query{After: seq - 1, Before: seq + 1, Limit: 1})
+	if err != nil || len(page) == 0 {
+		return false
+	}
+	return page[0].Kind != uint16(dispatch.Said) && page[0].Kind != kindAmended
 }
 
 // find returns the record that a peer's id means: one of his own messages, or one of ours.
@@ -267,8 +295,7 @@ func (r *Relay) customerBounced(q *queue, s *stanza.Element) {
 	if t == nil {
 		return
 	}
-	gone := c.Full != "" && s.From() == c.Full
-	if gone {
+	if c.Full != "" && s.From() == c.Full {
 		c.Full = ""
 		r.saveCustomer(c)
 	}
@@ -277,20 +304,24 @@ func (r *Relay) customerBounced(q *queue, s *stanza.Element) {
 		return
 	}
 	switch {
-	case gone: // once more, with all that came after, to the account
-		r.noteAgain(t, "", seq)
-	case s.From().Resource() == "" && (c.Missed == 0 || seq < c.Missed):
-		if c.Missed == 0 {
+	case s.From().Resource() != "":
+		if seq < t.againFrom || seq > t.againAt { // once more, with all that came after, to where he is now
+			t.againFrom, t.againAt = seq, r.next
+			r.noteAgain(t, own{From: seq})
+		}
+	case t.Lost == 0 || seq < t.Lost:
+		if t.Lost == 0 {
 			r.tellOwner(t, textUndelivered)
 		}
-		c.Missed = seq
-		r.saveCustomer(c)
+		t.Lost = seq
+		r.saveThread(t)
 	}
 }
 
 // noteAgain has what was said from a record on go out again, to the customer or to an agent.
-func (r *Relay) noteAgain(t *thread, to string, from uint64) {
-	r.note(store.Agents, t.archive, &entry{kind: kindAgain, own: own{Thread: t.N, To: to, From: from}})
+func (r *Relay) noteAgain(t *thread, o own) {
+	o.Thread = t.N
+	r.note(store.Agents, t.archive, &entry{kind: kindAgain, own: o})
 }
 
 // sentTo reports whether a record is one that goes to the thread's customer.
@@ -302,15 +333,14 @@ func (r *Relay) sentTo(t *thread, seq uint64) bool {
 	return err == nil && len(page) == 1 && page[0].Kind == kindTold
 }
 
-// welcomeBack sends a customer who is there again what he missed.
+// welcomeBack sends a customer who is there again what he missed of a thread.
 func (r *Relay) welcomeBack(t *thread) {
-	c := t.customer
-	if c.Missed == 0 {
+	if t.Lost == 0 {
 		return
 	}
-	r.noteAgain(t, "", c.Missed)
-	c.Missed = 0
-	r.saveCustomer(c)
+	r.noteAgain(t, own{From: t.Lost})
+	t.Lost = 0
+	r.saveThread(t)
 }
 
 // tell notes that something was said to a customer in this conversation.

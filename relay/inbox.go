@@ -12,11 +12,10 @@ const (
 	maxBatch = 4096     // events in one commit
 )
 
-// event is what the loop takes: a link's event, or a call.
+// event is what the loop takes.
 type event struct {
 	side *side
 	component.Event
-	call func()
 }
 
 // inbox holds what the readers handed over and the loop has not taken yet.

@@ -44,7 +44,7 @@ func discoInfo(category, typ, name string, features []string) *stanza.Element {
 }
 
 // queueFeatures are what a customer's client may use with a queue.
-var queueFeatures = append([]string{nsMAM, nsClaim}, contactFeatures...)
+var queueFeatures = append([]string{nsClaim}, contactFeatures...)
 
 // queueIQ answers for a queue: the key of a page, the customer's own archive, and what every address answers.
 func (r *Relay) queueIQ(q *queue, s *stanza.Element) {

@@ -7,8 +7,10 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"frontdesk/component/stanza"
 	"frontdesk/dispatch"
@@ -20,6 +22,10 @@ const (
 	nsMAM   = "urn:xmpp:mam:2"                 // XEP-0313
 	nsRSM   = "http://jabber.org/protocol/rsm" // XEP-0059
 	maxPage = 50                               // messages of one page
+
+	maxPageBytes = 128 << 10 // of one page; a longer one ends early, but has one message at least
+	maxAsked     = 4         // queries of one customer in one batch
+	maxAskers    = 64        // customers whose queries one batch answers
 )
 
 // claim binds a page to its thread: the page presents the key that the desk gave it, or asks for
@@ -38,7 +44,7 @@ func (r *Relay) claim(q *queue, s, el *stanza.Element) {
 	var n uint64
 	if !r.row(tableKey, hash, &n) {
 		if r.customerOf(s.From()) == nil {
-			r.put(tableClaim, string(s.From().Bare()), hash)
+			r.put(tableClaim, string(s.From().Bare()), claimRow{hash, r.now})
 		}
 	} else if c := r.customer(n); c != nil {
 		r.rebind(c, s.From())
@@ -49,6 +55,12 @@ func (r *Relay) claim(q *queue, s, el *stanza.Element) {
 		}
 	}
 	r.send(r.front, stanza.Result(s).Add(stanza.New(nsClaim, "claim", "key", key)))
+}
+
+// claimRow is kept of a page's claim until its visitor writes. The JSON names are in files for ever.
+type claimRow struct {
+	Key   string    `json:"key"` // its hash
+	Since time.Time `json:"since"`
 }
 
 func (r *Relay) newKey() string {
@@ -70,8 +82,8 @@ func (r *Relay) sign(b []byte) []byte {
 
 // forget drops the claim of a page that left without writing.
 func (r *Relay) forget(from stanza.JID) {
-	var claim string
-	if r.row(tableClaim, string(from.Bare()), &claim) {
+	var c claimRow
+	if r.row(tableClaim, string(from.Bare()), &c) {
 		r.put(tableClaim, string(from.Bare()), nil)
 	}
 }
@@ -79,6 +91,10 @@ func (r *Relay) forget(from stanza.JID) {
 // customerArchive answers a query of a customer for his own thread in a queue (XEP-0313 §4, with
 // XEP-0059 paging): what he wrote, what agents answered, what the desk told him.
 func (r *Relay) customerArchive(q *queue, s, query *stanza.Element) {
+	if r.asked[s.From().Bare()]++; r.asked[s.From().Bare()] > maxAsked || len(r.asked) > maxAskers {
+		r.send(r.front, stanza.Error{Type: "wait", Condition: "resource-constraint", Text: "Too many questions at once. Ask again in a moment."}.Reply(s))
+		return
+	}
 	c := r.customerOf(s.From())
 	var t *thread
 	if c != nil {
@@ -136,37 +152,38 @@ func (r *Relay) paging(set *stanza.Element) (store.Query, *stanza.Error) {
 	return ask, nil
 }
 
-// visible pages through a thread's archive, passing over records that are no message to or from the customer.
+// visible pages through a thread's archive, passing over records that are no message to or from the
+// customer. A page ends at maxPageBytes, too.
 func (r *Relay) visible(t *thread, ask store.Query) (page []store.Record, more bool, err error) {
-	want := ask.Limit
+	const step = 16 // records read at a time
+	want, size := ask.Limit, 0
+	ask.Limit = step
 	for {
-		ask.Limit = maxPage
 		recs, rest, err := r.store.Page(t.archive, ask)
 		if err != nil {
 			return nil, false, err
 		}
-		var shown []store.Record
+		if ask.Last {
+			slices.Reverse(recs)
+		}
 		for _, rec := range recs {
-			if rec.Content != nil && (rec.Kind == uint16(dispatch.Said) || rec.Kind == kindAmended || rec.Kind == kindTold && toCustomer(rec)) {
-				shown = append(shown, rec)
+			if rec.Content == nil || rec.Kind != uint16(dispatch.Said) && rec.Kind != kindAmended && (rec.Kind != kindTold || !toCustomer(rec)) {
+				continue
 			}
+			if size += len(rec.Content); len(page) == want || len(page) > 0 && size > maxPageBytes {
+				rest, more = false, true
+				break
+			}
+			page = append(page, rec)
 		}
-		if ask.Last {
-			page = append(shown, page...)
-		} else {
-			page = append(page, shown...)
-		}
-		if len(page) > want {
+		if !rest || len(recs) == 0 {
 			if ask.Last {
-				return page[len(page)-want:], true, nil
+				slices.Reverse(page)
 			}
-			return page[:want], true, nil
-		}
-		if !rest || len(recs) == 0 || len(page) == want {
-			return page, rest, nil
+			return page, more, nil
 		}
 		if ask.Last {
-			ask.Before = recs[0].Seq
+			ask.Before = recs[len(recs)-1].Seq
 		} else {
 			ask.After = recs[len(recs)-1].Seq
 		}

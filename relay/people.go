@@ -38,7 +38,6 @@ type customer struct {
 	Name    string            `json:"name,omitempty"`
 	Key     string            `json:"key,omitempty"` // hash of the web page's key
 	Lang    string            `json:"lang,omitempty"`
-	Missed  uint64            `json:"missed,omitempty"` // first record that could not be delivered
 	Threads map[string]uint64 `json:"threads,omitempty"`
 }
 
@@ -52,13 +51,18 @@ func (c *customer) address() stanza.JID {
 
 // thread is what relay knows of one, beside dispatch. The JSON names are in files for ever.
 type thread struct {
-	N      uint64           `json:"n"`
-	Queue  string           `json:"queue"`
-	Slug   string           `json:"slug"`
-	Who    uint64           `json:"customer"`
-	Opened uint64           `json:"opened"`           // record that began the last conversation
-	Missed uint64           `json:"missed,omitempty"` // first record that the owner could not be given while he was gone for a moment
-	Saved  *dispatch.Thread `json:"saved,omitempty"`
+	N      uint64 `json:"n"`
+	Queue  string `json:"queue"`
+	Slug   string `json:"slug"`
+	Who    uint64 `json:"customer"`
+	Opened uint64 `json:"opened"`         // record that began the last conversation
+	Lost   uint64 `json:"lost,omitempty"` // first record that the customer could not be given
+
+	// What an agent could not be given: from record Missed on, until he lost the conversation at MissedTill (0: not yet).
+	Missed     uint64           `json:"missed,omitempty"`
+	MissedBy   string           `json:"missed_by,omitempty"`
+	MissedTill uint64           `json:"missed_till,omitempty"`
+	Saved      *dispatch.Thread `json:"saved,omitempty"`
 
 	customer *customer
 	contact  stanza.JID // what we write from on the agents' side
@@ -68,16 +72,19 @@ type thread struct {
 	newest   int        // index of the newest in recent
 	filled   bool       // recent has been read from the store
 	told     map[string]bool
+
+	againFrom, againAt uint64 // what a client that is gone bounced has gone out again: from which record on, and at which
 }
 
 // said is one message of a thread, for references and repeats.
 type said struct {
-	seq uint64
-	key uint64 // of author and id, to find it by
-	sum uint64 // of the content, to recognise a repeat
-	at  int64  // unix nanoseconds
-	by  string
-	id  string
+	seq  uint64
+	key  uint64 // of author and id, to find it by
+	sum  uint64 // of the content, to recognise a repeat
+	at   int64  // unix nanoseconds
+	by   string
+	id   string
+	root uint64 // what it corrects
 }
 
 const (
@@ -93,7 +100,11 @@ func (r *Relay) idKey(by, id string) uint64 {
 }
 
 func (r *Relay) remember(t *thread, seq uint64, by string, w *words, at time.Time) {
-	s := said{seq: seq, key: r.idKey(by, w.ID), sum: w.sum(r.seed), at: at.UnixNano(), by: by, id: w.ID}
+	if by != "" && r.staff[by] != nil {
+		by = r.staff[by].JID
+	}
+	// A piece of a stanza would keep all of it in memory, hence the clone.
+	s := said{seq: seq, key: r.idKey(by, w.ID), sum: w.sum(r.seed), at: at.UnixNano(), by: by, id: strings.Clone(w.ID), root: w.Replace}
 	if len(t.recent) < maxRecent {
 		t.recent = append(t.recent, s)
 		t.newest = len(t.recent) - 1
@@ -208,10 +219,10 @@ func (r *Relay) newCustomer(from stanza.JID) *customer {
 	r.put(tableMeta, "customers", r.lastCustomer)
 	c := &customer{N: r.lastCustomer, Threads: map[string]uint64{}}
 	r.customers[c.N] = c
-	var claim string
+	var claim claimRow
 	if r.row(tableClaim, string(from.Bare()), &claim) {
-		c.Key = claim
-		r.put(tableKey, claim, c.N)
+		c.Key = claim.Key
+		r.put(tableKey, claim.Key, c.N)
 		r.put(tableClaim, string(from.Bare()), nil)
 	}
 	r.rebind(c, from)
@@ -225,9 +236,13 @@ func (r *Relay) rebind(c *customer, from stanza.JID) {
 		return
 	}
 	if c.Bare != "" && c.Bare != from.Bare() {
-		delete(r.byJID, c.Bare)
-		r.put(tableJID, string(c.Bare), nil)
+		var n uint64
+		if r.row(tableJID, string(c.Bare), &n) && n == c.N {
+			delete(r.byJID, c.Bare)
+			r.put(tableJID, string(c.Bare), nil)
+		}
 	}
+	from = stanza.JID(strings.Clone(string(from))) // else it would keep the whole stanza
 	c.Bare, c.Full = from.Bare(), from
 	r.byJID[c.Bare] = c.N
 	r.put(tableJID, string(c.Bare), c.N)
@@ -252,7 +267,7 @@ func (r *Relay) newThread(n uint64, queue string, c *customer) *thread {
 // evict forgets closed threads and idle customers once there are many. Only after a commit:
 // what is not on disk yet must stay.
 func (r *Relay) evict() {
-	if len(r.threads) < 2*maxCached && len(r.customers) < 2*maxCached && len(r.byJID) < 2*maxCached {
+	if max(len(r.threads), len(r.customers), len(r.byJID)) < r.evictAt {
 		return
 	}
 	keep := map[uint64]bool{}
@@ -273,6 +288,7 @@ func (r *Relay) evict() {
 			delete(r.byJID, j)
 		}
 	}
+	r.evictAt = 2 * (max(len(r.threads), len(r.customers), len(r.byJID)) + maxCached)
 }
 
 // slug makes a contact's localpart out of a name: ASCII letters and digits, at most 24.
@@ -307,7 +323,8 @@ func cleanName(s string) string {
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 	}), " ")
-	s = strings.TrimLeft(s, "!！/ ")
+	s = strings.NewReplacer("[", "(", "]", ")").Replace(s) // as in noticeMark
+	s = strings.Clone(strings.TrimLeft(s, "!！/ "))
 	for len(s) > maxName {
 		_, size := utf8.DecodeLastRuneInString(s)
 		s = s[:len(s)-size]

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -15,17 +16,49 @@ const maxWatchers = 100_000
 // queue is one address of the front.
 type queue struct {
 	name, title string
+	agents      map[string]bool
 	watchers    map[stanza.JID]bool // true: subscribed (a bare JID), false: showed presence (a full one)
 	mood        dispatch.Mood       // as last sent
 	sentAt      time.Time
 	again       time.Time // a change waits until then; zero: none
 }
 
+// visitFor is how long a client that showed its presence, or claimed a key without writing, is
+// remembered over restarts: nobody tells us that it left while we were down.
+const visitFor = 7 * 24 * time.Hour
+
+// watchRow is kept of a watcher. The JSON names are in files for ever.
+type watchRow struct {
+	Subscribed bool      `json:"sub,omitempty"`
+	Since      time.Time `json:"since"`
+}
+
+// restoreWatchers reads who is told of queues' presence, and forgets visits of long ago.
 func (r *Relay) restoreWatchers() error {
-	return r.store.Rows(tableWatch, func(key string, value []byte) error {
+	start := time.Now()
+	err := r.store.Rows(tableWatch, func(key string, value []byte) error {
 		name, jid, _ := strings.Cut(key, "\x00")
-		if q := r.queues[name]; q != nil {
-			q.watchers[stanza.JID(jid)] = string(value) == "true"
+		var w watchRow
+		if err := json.Unmarshal(value, &w); err != nil {
+			return err
+		}
+		if q := r.queues[name]; q != nil && (w.Subscribed || start.Sub(w.Since) < visitFor) {
+			q.watchers[stanza.JID(jid)] = w.Subscribed
+		} else {
+			r.put(tableWatch, key, nil)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return r.store.Rows(tableClaim, func(key string, value []byte) error {
+		var c claimRow
+		if err := json.Unmarshal(value, &c); err != nil {
+			return err
+		}
+		if start.Sub(c.Since) >= visitFor {
+			r.put(tableClaim, key, nil)
 		}
 		return nil
 	})
@@ -34,7 +67,7 @@ func (r *Relay) restoreWatchers() error {
 // frontUp: watchers are told how things stand; nobody told them that we were gone.
 func (r *Relay) frontUp() {
 	for _, q := range r.order {
-		r.broadcast(q, r.desk.Mood(q.name))
+		r.broadcast(q, r.moodOf(q))
 	}
 }
 
@@ -44,19 +77,19 @@ func (r *Relay) customerPresence(q *queue, s *stanza.Element) {
 	switch s.Type() {
 	case "":
 		r.watch(q, from, false)
-		r.send(r.front, r.mood(q, r.desk.Mood(q.name), from))
+		r.send(r.front, r.mood(q, r.moodOf(q), from))
 		if c := r.customerOf(from); c != nil {
-			if t := r.thread(c.Threads[q.name]); t != nil && c.Missed != 0 {
+			if t := r.thread(c.Threads[q.name]); t != nil && t.Lost != 0 {
 				r.rebind(c, from)
 				r.welcomeBack(t)
 			}
 		}
 	case "probe":
-		r.send(r.front, r.mood(q, r.desk.Mood(q.name), from))
+		r.send(r.front, r.mood(q, r.moodOf(q), from))
 	case "subscribe":
 		r.watch(q, from.Bare(), true)
 		r.send(r.front, stanza.New("", "presence", "type", "subscribed", "from", string(r.queueJID(q.name)), "to", string(from.Bare())))
-		r.send(r.front, r.mood(q, r.desk.Mood(q.name), from.Bare()))
+		r.send(r.front, r.mood(q, r.moodOf(q), from.Bare()))
 	case "unsubscribe":
 		r.unwatch(q, from.Bare())
 		r.send(r.front, stanza.New("", "presence", "type", "unsubscribed", "from", string(r.queueJID(q.name)), "to", string(from.Bare())))
@@ -87,8 +120,9 @@ func (r *Relay) watch(q *queue, jid stanza.JID, subscribed bool) {
 	if old, ok := q.watchers[jid]; ok && old == subscribed || len(q.watchers) >= maxWatchers {
 		return
 	}
+	jid = stanza.JID(strings.Clone(string(jid)))
 	q.watchers[jid] = subscribed
-	r.put(tableWatch, q.name+"\x00"+string(jid), subscribed)
+	r.put(tableWatch, q.name+"\x00"+string(jid), watchRow{subscribed, r.now})
 }
 
 func (r *Relay) unwatch(q *queue, jid stanza.JID) {
@@ -105,7 +139,7 @@ func (r *Relay) moods() {
 		if !r.stale && !due {
 			continue
 		}
-		m := r.desk.Mood(q.name)
+		m := r.moodOf(q)
 		if m == q.mood {
 			q.again = time.Time{}
 			continue
@@ -117,6 +151,15 @@ func (r *Relay) moods() {
 		r.broadcast(q, m)
 	}
 	r.stale = false
+}
+
+// moodOf is the truth about a queue: while nobody can be assigned, nobody is free.
+func (r *Relay) moodOf(q *queue) dispatch.Mood {
+	m := r.desk.Mood(q.name)
+	if r.paused && m == dispatch.Free {
+		return dispatch.Full
+	}
+	return m
 }
 
 // broadcast tells all watchers. Who comes later is told how things stand then.

@@ -26,6 +26,7 @@ type own struct {
 	By     string `json:"by,omitempty"` // the agent who wrote; "" the customer
 	To     string `json:"to,omitempty"` // the agent it goes to; "" the customer
 	From   uint64 `json:"from,omitempty"`
+	Till   uint64 `json:"till,omitempty"` // 0: until this record
 }
 
 // entry is a record as the loop sees it: decoded, in order, possibly not yet committed.

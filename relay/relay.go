@@ -10,6 +10,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -63,12 +64,13 @@ type Relay struct {
 	queues      map[string]*queue
 	order       []*queue // as configured
 	staff       map[string]*config.Person
-	accounts    map[string]map[stanza.JID]*stanza.Element // presences of agents' accounts, by bare and full JID
+	accounts    map[string]map[stanza.JID]dispatch.Session // presences of agents' accounts, by bare and full JID
 
 	threads      map[uint64]*thread
 	customers    map[uint64]*customer
 	byJID        map[stanza.JID]uint64
 	lastCustomer uint64
+	evictAt      int // size of a map at which the idle ones are forgotten
 
 	// The batch.
 	now     time.Time
@@ -78,7 +80,9 @@ type Relay struct {
 	rows    []store.Row
 	pending map[rowKey][]byte
 	items   []item
-	broken  error // what ends the process
+	outs    []item             // of one record
+	asked   map[stanza.JID]int // archive queries in this batch, by who asks
+	broken  error              // what ends the process
 
 	verifyBy, expireAt time.Time // zero: not waiting
 	paused             bool      // dispatch has been told that the desk is down
@@ -108,15 +112,12 @@ func New(cfg *config.Config, o Options) (*Relay, error) {
 	r := &Relay{
 		cfg: cfg, log: o.Log, clock: o.Clock, chance: o.Chance,
 		inbox: newInbox(), seed: maphash.MakeSeed(), staff: map[string]*config.Person{}, queues: map[string]*queue{},
-		accounts: map[string]map[stanza.JID]*stanza.Element{},
+		accounts: map[string]map[stanza.JID]dispatch.Session{},
 		threads:  map[uint64]*thread{}, customers: map[uint64]*customer{}, byJID: map[stanza.JID]uint64{},
-		pending: map[rowKey][]byte{}, paused: true, ready: make(chan struct{}),
+		pending: map[rowKey][]byte{}, asked: map[stanza.JID]int{}, evictAt: 2 * maxCached, paused: true, ready: make(chan struct{}),
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
-	}
-	if r.clock == nil {
-		r.clock = wallClock{time.Now()}
 	}
 	if r.chance == nil {
 		r.chance = fairChance{}
@@ -125,7 +126,10 @@ func New(cfg *config.Config, o Options) (*Relay, error) {
 		r.staff[cfg.Agents[i].JID] = &cfg.Agents[i]
 	}
 	for _, q := range cfg.Queues {
-		w := &queue{name: q.Name, title: q.Title, watchers: map[stanza.JID]bool{}}
+		w := &queue{name: q.Name, title: q.Title, agents: map[string]bool{}, watchers: map[stanza.JID]bool{}}
+		for _, a := range q.Agents {
+			w.agents[a] = true
+		}
 		r.queues[q.Name] = w
 		r.order = append(r.order, w)
 	}
@@ -136,6 +140,9 @@ func New(cfg *config.Config, o Options) (*Relay, error) {
 	if err := r.restore(); err != nil {
 		r.store.Close()
 		return nil, fmt.Errorf("rebuilding the desk from %s: %w", cfg.Data, err)
+	}
+	if r.clock == nil {
+		r.clock = newWallClock(r.now)
 	}
 	for _, l := range []struct {
 		s    **side
@@ -266,6 +273,7 @@ func (r *Relay) begin(closed <-chan struct{}) error {
 			break
 		}
 		r.broken = nil
+		r.store.Close() // it takes nothing more after a failed write; nothing of this run is in it yet
 		if !told {
 			r.log.Error("no room on the disk: everything is answered with a temporary error until there is", "file", r.cfg.Data, "retry", noSpaceRetry)
 		}
@@ -289,6 +297,10 @@ func (r *Relay) begin(closed <-chan struct{}) error {
 			}
 		}
 		cancel()
+		var err error
+		if r.store, err = store.Open(r.cfg.Data); err != nil {
+			return err
+		}
 	}
 	if r.broken != nil {
 		return r.broken
@@ -327,16 +339,16 @@ func (r *Relay) tickClock() {
 
 func (r *Relay) handle(e *event) {
 	switch {
-	case e.call != nil:
-		e.call()
-		return
 	case e.Kind == component.Up:
 		r.up(e.side)
 	case e.Kind == component.Down:
 		r.down(e.side)
 	case e.Kind == component.Acked:
 		e.side.confirm(e.Mark)
-	case e.Kind == component.Drained: // catchUp goes on
+	case e.Kind == component.Drained: // catchUp goes on; what is no record was lost
+		if e.side == r.front {
+			r.frontUp()
+		}
 	case e.Kind != component.Stanza:
 	case e.side == r.front:
 		r.fromFront(e.Stanza)
@@ -433,6 +445,7 @@ func (r *Relay) commit() {
 	clear(r.rows)
 	clear(r.items)
 	clear(r.pending)
+	clear(r.asked)
 	r.records, r.rows, r.items = r.records[:0], r.rows[:0], r.items[:0]
 	if r.arena = r.arena[:0]; cap(r.arena) > maxArena {
 		r.arena = nil
@@ -446,7 +459,7 @@ func (r *Relay) commit() {
 func (r *Relay) deliver(it *item) {
 	switch {
 	case it.entry != nil:
-		r.render(it.entry, r.emitLive)
+		r.handOut(it.entry, nil)
 	case it.hush && !it.side.live:
 	case it.to != nil:
 		it.side.link.SendTo(it.el, it.to, 0)
@@ -455,13 +468,38 @@ func (r *Relay) deliver(it *item) {
 	}
 }
 
-// emitLive sends what a record gives, unless the side is down or catching up: it will then
-// be read from the log.
-func (r *Relay) emitLive(s *side, el *stanza.Element, seq uint64) {
-	if s.live && !s.hand(el, seq) {
-		s.live = false
-		s.passed(seq - 1)
+// handOut sends what a record gives: to the side only, which is catching up, or else to both as
+// far as they are live; the rest is read from the log later. False where something was lost.
+//
+// Only the last stanza of a record for a side carries the record's number: an acknowledgement of
+// the ones before it must not move the cursor past it.
+func (r *Relay) handOut(e *entry, only *side) bool {
+	r.outs = r.outs[:0]
+	r.render(e, func(s *side, el *stanza.Element) {
+		if only == s || only == nil && s.live {
+			r.outs = append(r.outs, item{side: s, el: el})
+		}
+	})
+	whole := true
+	for i, o := range r.outs {
+		mark := e.seq
+		if slices.ContainsFunc(r.outs[i+1:], func(later item) bool { return later.side == o.side }) {
+			mark--
+		}
+		if only == nil && !o.side.live {
+			continue // it was lost from this record on
+		}
+		if !o.side.hand(o.el, mark) {
+			whole = false
+			if only != nil {
+				break
+			}
+			o.side.live = false
+			o.side.passed(e.seq - 1)
+		}
 	}
+	clear(r.outs)
+	return whole
 }
 
 // secret returns a random secret of the file, making it on the first start.

@@ -9,10 +9,10 @@ import (
 )
 
 // emit takes a stanza that a record gives for one side.
-type emit func(s *side, el *stanza.Element, seq uint64)
+type emit func(s *side, el *stanza.Element)
 
 // backlog bounds what a new owner is shown of a conversation.
-const backlog = 100
+const backlog = 1000
 
 // render makes the stanzas of a committed record, the same ones whenever it is asked. This is the
 // only place where something said by an agent turns into a stanza for the front.
@@ -40,35 +40,35 @@ func (r *Relay) renderSaid(e *entry, n uint64, to string, out emit) {
 		return
 	}
 	if by != "" {
-		r.toCustomer(t, e, out, e.seq)
+		r.toCustomer(t, e, out)
 		return
 	}
 	if e.words.Receipt && e.words.ID != "" {
 		m := signal("chat", stanza.New(nsReceipts, "received", "id", e.words.ID))
-		out(r.front, address(m, t.from, t.customer.address()), e.seq)
+		out(r.front, address(m, t.from, t.customer.address()))
 	}
 	if to != "" {
-		r.toAgent(t, e, to, out, e.seq)
+		r.toAgent(t, e, to, out)
 	}
 }
 
 // toCustomer sends the words of an entry to the customer.
-func (r *Relay) toCustomer(t *thread, e *entry, out emit, seq uint64) {
+func (r *Relay) toCustomer(t *thread, e *entry, out emit) {
 	m := e.words.build(r.ids.of(e.seq), func(ref uint64) string { return r.refer(t, ref, "") })
 	if m == nil {
 		return
 	}
 	delayed(m, r.front.domain, e.at, r.now)
-	out(r.front, address(m, t.from, t.customer.address()), seq)
+	out(r.front, address(m, t.from, t.customer.address()))
 }
 
 // toAgent sends the words of an entry to an agent; a colleague's words carry his name.
-func (r *Relay) toAgent(t *thread, e *entry, agent string, out emit, seq uint64) {
+func (r *Relay) toAgent(t *thread, e *entry, agent string, out emit) {
 	by, _ := e.said()
 	w := *e.words
 	switch {
-	case by == agent:
-		return // he has them
+	case by == agent, !r.maySee(agent, t):
+		return // he has them, or is no agent of the queue any more
 	case by != "":
 		w = words{Body: w.Body, Lang: w.Lang, URL: "", Name: noticeMark + r.nameOf(by)}
 		if w.Body == "" {
@@ -91,7 +91,7 @@ func (r *Relay) toAgent(t *thread, e *entry, agent string, out emit, seq uint64)
 		m.Add(stanza.Text(stanza.NSNick, "nick", t.customer.Name))
 	}
 	delayed(m, r.back.domain, e.at, r.now)
-	out(r.back, address(m, t.contact, stanza.JID(agent)), seq)
+	out(r.back, address(m, t.contact, stanza.JID(agent)))
 }
 
 // renderAssigned gives the new owner what was said in this conversation so far.
@@ -101,7 +101,11 @@ func (r *Relay) renderAssigned(e *entry, out emit) {
 	if t == nil {
 		return
 	}
-	page, _, err := r.store.Page(t.archive, store.Query{After: t.Opened - 1, Before: e.seq, Limit: backlog, Last: true})
+	ask := store.Query{Before: e.seq, Limit: backlog, Last: true}
+	if t.Opened < e.seq {
+		ask.After = t.Opened - 1
+	} // else the conversation is over, and this is sent late: what belongs to it is told apart below
+	page, more, err := r.store.Page(t.archive, ask)
 	if err != nil {
 		r.fail(err)
 		return
@@ -115,6 +119,8 @@ func (r *Relay) renderAssigned(e *entry, out emit) {
 		}
 		if _, ok := m.said(); ok {
 			unseen = append(unseen, m)
+		} else if m.kind == uint16(dispatch.Opened) {
+			unseen, released, more = unseen[:0], false, false
 		} else if m.kind == uint16(dispatch.Released) {
 			released = true
 			if m.fact.Agent == f.Agent {
@@ -128,8 +134,11 @@ func (r *Relay) renderAssigned(e *entry, out emit) {
 	if note := r.handOverNote(t, f, released); note != "" {
 		r.noticeAgent(t, f.Agent, note, r.ids.of(e.seq), e, out)
 	}
+	if more {
+		r.noticeAgent(t, f.Agent, "More was said before: !last shows it.", r.ids.of(e.seq)+"-more", e, out)
+	}
 	for _, m := range unseen {
-		r.toAgent(t, m, f.Agent, out, e.seq)
+		r.toAgent(t, m, f.Agent, out)
 	}
 }
 
@@ -153,9 +162,12 @@ func (r *Relay) handOverNote(t *thread, f *dispatch.Fact, released bool) string 
 
 // noticeAgent sends one of the desk's own texts to an agent in a contact's chat.
 func (r *Relay) noticeAgent(t *thread, agent, text, id string, e *entry, out emit) {
+	if !r.maySee(agent, t) {
+		return
+	}
 	m := stanza.New("", "message", "type", "chat", "id", id).Add(stanza.Text("", "body", noticeMark+text))
 	delayed(m, r.back.domain, e.at, r.now)
-	out(r.back, address(m, t.contact, stanza.JID(agent)), e.seq)
+	out(r.back, address(m, t.contact, stanza.JID(agent)))
 }
 
 // renderTold sends one of the desk's own texts.
@@ -168,7 +180,7 @@ func (r *Relay) renderTold(e *entry, out emit) {
 		r.noticeAgent(t, e.own.To, e.words.Body, r.ids.of(e.seq), e, out)
 		return
 	}
-	r.toCustomer(t, e, out, e.seq)
+	r.toCustomer(t, e, out)
 }
 
 // renderAgain sends a customer, or the agent To, what he missed while he was gone.
@@ -177,7 +189,11 @@ func (r *Relay) renderAgain(e *entry, out emit) {
 	if t == nil {
 		return
 	}
-	page, _, err := r.store.Page(t.archive, store.Query{After: e.own.From - 1, Before: e.seq, Limit: backlog, Last: true})
+	till := e.seq
+	if e.own.Till != 0 {
+		till = e.own.Till
+	}
+	page, _, err := r.store.Page(t.archive, store.Query{After: e.own.From - 1, Before: till, Limit: backlog, Last: true})
 	if err != nil {
 		r.fail(err)
 		return
@@ -190,12 +206,12 @@ func (r *Relay) renderAgain(e *entry, out emit) {
 		by, ok := m.said()
 		if e.own.To != "" {
 			if ok {
-				r.toAgent(t, m, e.own.To, out, e.seq)
+				r.toAgent(t, m, e.own.To, out)
 			}
 			continue
 		}
 		if ok && by != "" || m.kind == kindTold && m.own.To == "" && m.words != nil {
-			r.toCustomer(t, m, out, e.seq)
+			r.toCustomer(t, m, out)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package relay
 import (
 	"crypto/rand"
 	"sort"
+	"strings"
 	"time"
 
 	"frontdesk/component/stanza"
@@ -148,9 +149,8 @@ func (r *Relay) sessions(agent string) {
 		}
 		d := dispatch.Session{}
 		d.Room, d.Idle = showOf(s.Presence)
-		if p := r.accounts[agent][s.JID]; p != nil {
-			show, idle := showOf(p)
-			d.Account, d.Idle = show, d.Idle || idle
+		if p, ok := r.accounts[agent][s.JID]; ok {
+			d.Account, d.Idle = p.Account, d.Idle || p.Idle
 		}
 		all = append(all, d)
 	}
@@ -303,11 +303,14 @@ func (r *Relay) accountPresence(agent string, s *stanza.Element) {
 	self, to := string(r.deskJID()), agent
 	switch s.Type() {
 	case "":
-		if r.accounts[agent] == nil {
-			r.accounts[agent] = map[stanza.JID]*stanza.Element{}
+		clients := r.accounts[agent]
+		if clients == nil {
+			clients = map[stanza.JID]dispatch.Session{}
+			r.accounts[strings.Clone(agent)] = clients
 		}
-		if len(r.accounts[agent]) < maxClients || r.accounts[agent][s.From()] != nil {
-			r.accounts[agent][s.From()] = s
+		if _, known := clients[s.From()]; known || len(clients) < maxClients {
+			show, idle := showOf(s)
+			clients[stanza.JID(strings.Clone(string(s.From())))] = dispatch.Session{Account: show, Idle: idle}
 		}
 		r.sessions(agent)
 	case "unavailable", "error":

@@ -24,10 +24,12 @@ const chunk = 512
 
 // hand gives a record's stanza to the link; false where it was lost.
 func (s *side) hand(el *stanza.Element, seq uint64) bool {
-	if err := s.link.Send(el, seq); err == component.ErrDown || err == component.ErrFull {
+	switch err := s.link.Send(el, seq); err {
+	case nil:
+		s.mark = max(s.mark, seq)
+	case component.ErrDown, component.ErrFull:
 		return false
-	}
-	s.mark = max(s.mark, seq)
+	} // what the gate refused never goes, so nothing waits for it
 	return true
 }
 
@@ -81,11 +83,7 @@ func (r *Relay) catchUp(s *side) {
 				r.fail(err)
 				return
 			}
-			full := false
-			r.render(e, func(to *side, el *stanza.Element, seq uint64) {
-				full = full || to == s && !s.hand(el, seq)
-			})
-			if full {
+			if !r.handOut(e, s) {
 				return // Drained, or Up, comes
 			}
 		}

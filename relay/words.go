@@ -97,7 +97,7 @@ func read(s *stanza.Element) *intake {
 		m.ID = id
 	}
 	m.Lang = s.Lang()
-	var subject string
+	var subject, link string
 	var quoted *stanza.Element // what of the body only repeats what it answers
 	onlyFallback := false
 	for c := range s.Elements() {
@@ -138,7 +138,8 @@ func read(s *stanza.Element) *intake {
 				m.retract = c.Attr("id")
 			}
 		case nsOOB:
-			m.URL = webURL(c.ChildText(nsOOB, "url"))
+			link = c.ChildText(nsOOB, "url")
+			m.URL = webURL(link)
 		case stanza.NSNick:
 			m.nick = c.Text()
 		default:
@@ -153,8 +154,8 @@ func read(s *stanza.Element) *intake {
 		m.Body = ""
 	}
 	switch {
-	case m.Body == "" && m.URL != "":
-		m.Body = m.URL
+	case m.Body == "" && link != "":
+		m.Body = link
 	case subject != "" && m.Body == "":
 		m.Body = subject
 	case subject != "":
@@ -211,10 +212,19 @@ func withoutRange(body string, fallback *stanza.Element) string {
 		return ""
 	}
 	if err1 != nil || err2 != nil || start < 0 || end < start || end > n {
-		return body
+		return unquoted(body) // a client that counts otherwise
 	}
 	runes := []rune(body)
 	return string(runes[:start]) + string(runes[end:])
+}
+
+// unquoted cuts the quoted lines that a body begins with.
+func unquoted(body string) string {
+	for strings.HasPrefix(body, ">") {
+		_, rest, _ := strings.Cut(body, "\n")
+		body = rest
+	}
+	return body
 }
 
 // build makes the message of a record for one receiver: from the allow-list of
