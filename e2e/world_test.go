@@ -40,26 +40,39 @@ type world struct {
 	cfg   *config.Config
 	relay *relay.Relay
 	stop  func()
+	ended chan error
 }
 
 // newFake is a world in the process, with a clock that only moves when told.
 func newFake(t *testing.T) *world {
+	w := prepareFake(t, t.TempDir())
+	w.start()
+	return w
+}
+
+// prepareFake is newFake without a desk yet, its file in dir.
+func prepareFake(t *testing.T, dir string) *world {
 	srv, err := fakeserver.New(map[string]string{frontDomain: "f", deskDomain: "d"})
 	must(t, err)
 	t.Cleanup(srv.Close)
-	w := &world{t: t, front: srv.Addr(), desk: srv.Addr(), fake: srv, clock: newManual(), dir: t.TempDir()}
+	w := &world{t: t, front: srv.Addr(), desk: srv.Addr(), fake: srv, clock: newManual(), dir: dir}
 	login := func(host string) func(string) (*client, error) {
 		return func(name string) (*client, error) {
 			return fakeClient(srv, stanza.MakeJID(name, host, "client")), nil
 		}
 	}
 	w.customer, w.agent = login(customersHost), login(agentsHost)
-	w.start()
 	return w
 }
 
 // start starts the desk and waits until it works.
 func (w *world) start() {
+	w.launch()
+	w.works()
+}
+
+// launch starts the desk.
+func (w *world) launch() {
 	cfg, err := config.Parse(w.toml(), w.dir, os.LookupEnv)
 	must(w.t, err)
 	w.cfg = cfg
@@ -90,9 +103,14 @@ func (w *world) start() {
 	}
 	stop := w.stop
 	w.t.Cleanup(func() { stop() })
+	w.ended = done
+}
+
+// works waits until the desk works.
+func (w *world) works() {
 	select {
 	case <-w.relay.Ready():
-	case err := <-done:
+	case err := <-w.ended:
 		w.t.Fatalf("the desk ended at the start: %v", err)
 	case <-time.After(patience):
 		w.t.Fatal("the desk did not come up")

@@ -33,7 +33,8 @@ const (
 	snapshotEvery = 100_000          // records between snapshots
 	noSpaceRetry  = 10 * time.Second
 	publishEvery  = time.Second
-	maxArena      = 8 << 20 // bytes kept for the next batch
+	startRoom     = 192 << 10 // bytes that must fit into the file at the start
+	maxArena      = 8 << 20   // bytes kept for the next batch
 )
 
 // Options for what tests replace.
@@ -260,11 +261,11 @@ func (r *Relay) loop(closed <-chan struct{}) error {
 	}
 }
 
-// begin proves that the disk takes a commit. While it is full the links are up and everything
+// begin proves that the disk takes a commit, of a size that leaves room to work with. While it is full the links are up and everything
 // is answered with a temporary error; it returns once there is room, or the links have ended.
 func (r *Relay) begin(closed <-chan struct{}) error {
 	r.tickClock()
-	r.put(tableMeta, "start", r.now)
+	r.put(tableMeta, "room", make([]byte, startRoom))
 	defer r.inbox.poke()
 	var buf, states []event
 	for told := false; ; told = true {
@@ -305,6 +306,7 @@ func (r *Relay) begin(closed <-chan struct{}) error {
 	if r.broken != nil {
 		return r.broken
 	}
+	r.put(tableMeta, "room", nil)
 	for i := range states {
 		r.handle(&states[i])
 	}
