@@ -64,6 +64,9 @@ type intake struct {
 	received, displayed            string
 	encrypted                      bool
 	nick                           string
+	subject, link                  string
+	quoted                         *stanza.Element // what of the body only repeats what it answers
+	fallback                       bool            // the body is for clients that do not know the rest
 }
 
 // tooLong reports whether the text would not fit into a stanza that we send. Only as XML does it
@@ -93,78 +96,80 @@ func keysOnly(c *stanza.Element) bool {
 // read takes from a message what may pass; the rest is forgotten.
 func read(s *stanza.Element) *intake {
 	m := &intake{}
+	m.Lang = s.Lang()
+	for c := range s.Elements() {
+		m.readChild(c)
+	}
 	if id := s.ID(); len(id) <= maxID {
 		m.ID = id
-	}
-	m.Lang = s.Lang()
-	var subject, link string
-	var quoted *stanza.Element // what of the body only repeats what it answers
-	onlyFallback := false
-	for c := range s.Elements() {
-		switch c.Space {
-		case "":
-			switch {
-			case c.Local == "body" && m.Body == "":
-				m.Body = c.Text()
-				if l := c.Lang(); l != "" {
-					m.Lang = l
-				}
-			case c.Local == "subject":
-				subject = c.Text()
-			}
-		case nsStates:
-			if chatStates[c.Local] {
-				m.state, m.Active = c.Local, true
-			}
-		case nsReceipts, nsMarkers:
-			m.readSignal(c)
-		case nsCorrect:
-			m.replace = c.Attr("id")
-		case nsReactions:
-			m.readReactions(c)
-		case nsReply:
-			m.reply = c.Attr("id")
-		case nsFallback:
-			switch c.Attr("for") {
-			case nsReply:
-				quoted = c
-			case nsRetract, nsRetract0, nsReactions:
-				onlyFallback = true
-			}
-		case nsRetract:
-			m.retract = c.Attr("id")
-		case nsFasten:
-			if c.Has(nsRetract0, "retract") {
-				m.retract = c.Attr("id")
-			}
-		case nsOOB:
-			link = c.ChildText(nsOOB, "url")
-			m.URL = webURL(link)
-		case stanza.NSNick:
-			m.nick = c.Text()
-		default:
-			m.encrypted = m.encrypted || encryptedBy[c.Space] && !keysOnly(c)
-		}
 	}
 	if len(m.Lang) > maxLang {
 		m.Lang = ""
 	}
-	m.Body = withoutRange(m.Body, quoted)
-	if m.retract != "" || m.react != "" && onlyFallback {
+	m.Body = withoutRange(m.Body, m.quoted)
+	if m.retract != "" || m.react != "" && m.fallback {
 		m.Body = ""
 	}
 	switch {
-	case m.Body == "" && link != "":
-		m.Body = link
-	case subject != "" && m.Body == "":
-		m.Body = subject
-	case subject != "":
-		m.Body = subject + "\n" + m.Body
+	case m.Body == "" && m.link != "":
+		m.Body = m.link
+	case m.subject != "" && m.Body == "":
+		m.Body = m.subject
+	case m.subject != "":
+		m.Body = m.subject + "\n" + m.Body
 	}
-	if strings.HasPrefix(m.Body, "?OTR") {
-		m.encrypted = true
-	}
+	m.encrypted = m.encrypted || strings.HasPrefix(m.Body, "?OTR")
 	return m
+}
+
+func (m *intake) readChild(c *stanza.Element) {
+	switch c.Space {
+	case "":
+		m.readText(c)
+	case nsStates:
+		if chatStates[c.Local] {
+			m.state, m.Active = c.Local, true
+		}
+	case nsReceipts, nsMarkers:
+		m.readSignal(c)
+	case nsCorrect:
+		m.replace = c.Attr("id")
+	case nsReactions:
+		m.readReactions(c)
+	case nsReply:
+		m.reply = c.Attr("id")
+	case nsFallback:
+		if to := c.Attr("for"); to == nsReply {
+			m.quoted = c
+		} else if to == nsRetract || to == nsRetract0 || to == nsReactions {
+			m.fallback = true
+		}
+	case nsRetract:
+		m.retract = c.Attr("id")
+	case nsFasten:
+		if c.Has(nsRetract0, "retract") {
+			m.retract = c.Attr("id")
+		}
+	case nsOOB:
+		m.link = c.ChildText(nsOOB, "url")
+		m.URL = webURL(m.link)
+	case stanza.NSNick:
+		m.nick = c.Text()
+	default:
+		m.encrypted = m.encrypted || encryptedBy[c.Space] && !keysOnly(c)
+	}
+}
+
+func (m *intake) readText(c *stanza.Element) {
+	switch {
+	case c.Local == "body" && m.Body == "":
+		m.Body = c.Text()
+		if l := c.Lang(); l != "" {
+			m.Lang = l
+		}
+	case c.Local == "subject":
+		m.subject = c.Text()
+	}
 }
 
 func (m *intake) readSignal(c *stanza.Element) {
