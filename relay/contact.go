@@ -108,6 +108,7 @@ func (r *Relay) agentMessage(t *thread, agent string, s *stanza.Element) {
 	m := read(s)
 	switch {
 	case m.encrypted:
+		r.stopComposing(t)
 		r.answer(s, noticeMark+textEncryptedAgent)
 	case m.tooLong():
 		r.send(r.back, errTooLong.Reply(s))
@@ -124,6 +125,9 @@ func (r *Relay) agentWrote(t *thread, agent string, s *stanza.Element, m *intake
 	r.fill(t)
 	correction := m.replace != ""
 	v, text := judge(m.Body)
+	if v != plain {
+		r.stopComposing(t) // nothing of this reaches the customer, who may have seen it being typed
+	}
 	switch {
 	case v == refused:
 		r.answer(s, noticeMark+textLater)
@@ -151,6 +155,7 @@ func (r *Relay) agentWrote(t *thread, agent string, s *stanza.Element, m *intake
 	}
 	err := r.decide(dispatch.AgentSaid{Thread: t.N, Agent: agent, Saved: t.Saved},
 		&utterance{thread: t, queue: t.Queue, customer: t.customer, by: agent, words: w})
+	t.composing = false
 	if err != nil {
 		r.answer(s, noticeMark+"Nothing was sent. "+r.explain(err, t))
 	}
@@ -182,8 +187,19 @@ func (r *Relay) agentSignal(t *thread, agent string, m *intake) {
 		r.confirm(t, agent, nsMarkers, "displayed", m.displayed)
 	}
 	if m.state != "" {
-		el := signal("chat", stanza.New(nsStates, m.state))
-		r.pass(r.front, address(el, t.from, t.customer.address()))
+		r.passState(t, m.state)
+	}
+}
+
+// passState tells the customer of typing.
+func (r *Relay) passState(t *thread, state string) {
+	t.composing = state == "composing"
+	r.pass(r.front, address(signal("chat", stanza.New(nsStates, state)), t.from, t.customer.address()))
+}
+
+func (r *Relay) stopComposing(t *thread) {
+	if t.composing {
+		r.passState(t, "active")
 	}
 }
 

@@ -73,6 +73,7 @@ type thread struct {
 	filled   bool       // recent has been read from the store
 	told     map[string]bool
 
+	composing          bool   // as the customer was last told
 	againFrom, againAt uint64 // what a client that is gone bounced has gone out again: from which record on, and at which
 }
 

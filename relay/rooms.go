@@ -192,6 +192,7 @@ func (r *Relay) greet(agent string, session stanza.JID) {
 type agentRow struct {
 	Welcomed bool `json:"welcomed,omitempty"`
 	Invited  bool `json:"invited,omitempty"`
+	Shows    bool `json:"shows,omitempty"` // his account's presence: he accepted our subscription
 }
 
 func (r *Relay) agentRow(agent string) agentRow {
@@ -212,10 +213,12 @@ func (r *Relay) deskUp() {
 			st.Invited = true
 			r.put(tableAgent, p.JID, st)
 			r.rooming(r.rooms.Invite(lobby, stanza.JID(p.JID), r.deskJID(), "Welcome to the desk."))
-			r.send(r.back, stanza.New("", "presence", "type", "subscribe", "from", string(r.deskJID()), "to", p.JID))
-		} else {
-			r.send(r.back, stanza.New("", "presence", "type", "probe", "from", string(r.deskJID()), "to", p.JID))
 		}
+		ask := "subscribe" // again, too: a probe would make Prosody withdraw a request that is not answered yet
+		if st.Shows {
+			ask = "probe"
+		}
+		r.send(r.back, stanza.New("", "presence", "type", ask, "from", string(r.deskJID()), "to", p.JID))
 	}
 }
 
@@ -322,10 +325,23 @@ func (r *Relay) accountPresence(agent string, s *stanza.Element) {
 		fallthrough
 	case "probe":
 		r.send(r.back, r.deskPresence(to))
+	case "unsubscribed":
+		r.shows(agent, false)
+		delete(r.accounts, agent)
+		r.sessions(agent)
 	case "subscribed":
+		r.shows(agent, true)
 		r.send(r.back, stanza.New("", "presence", "type", "probe", "from", self, "to", to))
 	case "unsubscribe":
 		r.send(r.back, stanza.New("", "presence", "type", "unsubscribed", "from", self, "to", to))
+	}
+}
+
+// shows notes whether an agent lets us see his account's presence.
+func (r *Relay) shows(agent string, yes bool) {
+	if st := r.agentRow(agent); st.Shows != yes {
+		st.Shows = yes
+		r.put(tableAgent, agent, st)
 	}
 }
 

@@ -33,7 +33,7 @@ const (
 	textLater          = "Nothing was sent: a later line starts with \"!\". Send commands in a message of their own."
 	textHowTo          = "I take commands only: !help lists them. To write to a customer, write to his contact."
 	textWelcome        = "Welcome to the desk. Customers appear as chats of their own; what you write there goes to the customer. !help lists what I understand. " +
-		"Switch encryption (OMEMO) off in customers' chats: what is encrypted cannot reach them. In Conversations and Dino that is the lock in the chat, in Gajim the shield."
+		"Switch encryption (OMEMO) off in customers' chats: what is encrypted cannot reach them. In most clients that is the lock in the chat."
 	textCorrected = "A correction cannot be a command. Nothing was sent or done."
 )
 

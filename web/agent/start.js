@@ -14,4 +14,5 @@ converse.initialize({
   allow_registration: false,
   auto_reconnect: true,
   keepalive: true,
+  muc_history_max_stanzas: 50,
 });
