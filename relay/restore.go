@@ -94,7 +94,7 @@ func (r *Relay) replay(rec store.Record) error {
 
 // restoreRooms puts sessions back, and the newest messages into the lobby's history.
 func (r *Relay) restoreRooms() error {
-	page, _, err := r.store.Page(lobby, store.Query{Limit: 4 * historyLength, Last: true})
+	page, _, err := r.store.Page(roomArchive(lobby), store.Query{Limit: 4 * historyLength, Last: true})
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,9 @@ const (
 	historyLength = 50
 )
 
+// roomArchive names the archive of a room. A thread's is its number; no room's name can be taken for one.
+func roomArchive(room string) string { return "room:" + room }
+
 func (r *Relay) roomsConfig() muc.Config {
 	room := muc.RoomConfig{
 		Local: lobby, Name: "Lobby", Description: "Where the desk meets. Say !help for the commands.",
@@ -92,7 +95,7 @@ func (r *Relay) tellSession(to stanza.JID, text string) {
 func (r *Relay) rooming(o muc.Out) {
 	for i := range o.Facts {
 		f := &o.Facts[i]
-		rec := store.Record{Time: r.now, Side: store.Agents, Archive: f.Room, Kind: uint16(f.Kind), Numbers: mustJSON(f)}
+		rec := store.Record{Time: r.now, Side: store.Agents, Archive: roomArchive(f.Room), Kind: uint16(f.Kind), Numbers: mustJSON(f)}
 		if f.Words != nil {
 			rec.Content = f.Words.AppendXML(nil)
 		}
