@@ -29,6 +29,8 @@ import (
 //	cut desk                      the component's connection breaks (also: cut front); fake world only
 //	down desk, up desk            the same, and the server takes no new one until up
 //
+// A script that begins with "# Real servers only." is not for the fake world.
+//
 // A template fits a stanza if its name, its attributes and its children are there; more may be there.
 // {name} in an attribute or a text binds what stands there, and must match it from then on; {any} matches
 // anything. {alice} is the full JID of a client, {alice-bare} its bare one. A child with e2e='absent' must not be there.
@@ -393,7 +395,7 @@ func scripts(t *testing.T, real bool) []string {
 		text, err := os.ReadFile(f)
 		must(t, err)
 		base := filepath.Base(f)
-		if strings.HasPrefix(base, "part-") || real && regexp.MustCompile(`(?m)^(wait|cut|down) `).Match(text) {
+		if strings.HasPrefix(base, "part-") || !real && strings.HasPrefix(string(text), "# Real servers only.") || real && regexp.MustCompile(`(?m)^(wait|cut|down) `).Match(text) {
 			continue
 		}
 		out = append(out, base)

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"frontdesk/component/stanza"
 	"frontdesk/dispatch"
 	"frontdesk/store"
 	"reflect"
@@ -124,6 +125,53 @@ func FuzzEncode(f *testing.F) {
 		got, err := decode(store.Record{Kind: e.kind, Numbers: numbers, Content: content})
 		if err != nil || !reflect.DeepEqual(*got.words, w) || !reflect.DeepEqual(got.fact, e.fact) {
 			t.Fatalf("%+v, %v after %s %s", got, err, numbers, content)
+		}
+	})
+}
+
+// FuzzWords: whatever a peer sends, what is built of it holds nothing but what may pass, and can be sent.
+func FuzzWords(f *testing.F) {
+	for _, s := range []string{
+		`<message id='1'><body>a</body><active xmlns='http://jabber.org/protocol/chatstates'/></message>`,
+		`<message><reactions xmlns='urn:xmpp:reactions:0' id='x'><reaction>a</reaction></reactions></message>`,
+		`<message><body>&gt; a&#10;b</body><reply xmlns='urn:xmpp:reply:0' id='x'/><fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'><body start='0' end='4'/></fallback></message>`,
+		`<message xml:lang='de'><subject>s</subject><body>b</body><x xmlns='jabber:x:oob'><url>https://a.example/b</url></x><evil xmlns='urn:evil'/></message>`,
+		`<message><retract xmlns='urn:xmpp:message-retract:1' id='x'/><replace xmlns='urn:xmpp:message-correct:0' id='y'/></message>`,
+	} {
+		f.Add(s, uint64(1))
+	}
+	allowed := map[string]bool{"body": true, nsStates: true, nsReceipts: true, nsMarkers: true, nsCorrect: true, nsReactions: true,
+		nsReply: true, nsFallback: true, nsRetract: true, nsOOB: true, nsHints: true, stanza.NSSID: true}
+	f.Fuzz(func(t *testing.T, text string, ref uint64) {
+		s, err := stanza.Parse(text)
+		if err != nil {
+			return
+		}
+		m := read(s)
+		if m.tooLong() || !m.hasWords() {
+			return
+		}
+		if m.react != "" {
+			m.React = ref
+		}
+		if m.retract != "" {
+			m.Retract = ref
+		}
+		m.Replace, m.Reply = ref%3, ref%5
+		for _, known := range []string{"", "known"} {
+			out := m.build("id", func(uint64) string { return known })
+			if out == nil {
+				continue
+			}
+			for c := range out.Elements() {
+				if name := c.Space; name == "" && !allowed[c.Local] || name != "" && !allowed[name] {
+					t.Fatalf("%s passes in %s", c, out)
+				}
+			}
+			xml := address(out, "a@b/c", "d@e/f").String()
+			if _, err := stanza.Parse(xml); err != nil || len(xml) > 256<<10 {
+				t.Fatalf("%d bytes, %v: %.200s", len(xml), err, xml)
+			}
 		}
 	})
 }
