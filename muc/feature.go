@@ -34,6 +34,7 @@ func features() []feature {
 		privateMessages(),
 		stanzaIDs(),
 		occupantIDs(),
+		hats(),
 		invitations(),
 		administration(),
 		discovery(),

@@ -10,8 +10,7 @@ import (
 // presences is what is said about occupants (§7.1, §7.7): one muc#user element
 // in everything that leaves, never one that came in.
 func presences() feature {
-	return feature{forged: named(nsMUC, nsUser, nsAdmin, "http://jabber.org/protocol/muc#owner",
-		"urn:xmpp:hats:0", "xmpp:prosody.im/protocol/hats:1")}
+	return feature{forged: named(nsMUC, nsUser, nsAdmin, "http://jabber.org/protocol/muc#owner")}
 }
 
 // notice is something to be said about an occupant.
@@ -63,7 +62,7 @@ func (n notice) stanza(r *room, jid stanza.JID, id string, codes ...int) *stanza
 	for _, c := range n.codes {
 		x.Add(status(c))
 	}
-	return p.Add(x, occupantID(n.occ))
+	return p.Add(x, occupantID(n.occ), r.hatsOf(n.occ))
 }
 
 func status(code int) *stanza.Element {

@@ -22,6 +22,7 @@ type room struct {
 	occupants []*occupant // in the order of entry
 	byNick    map[string]*occupant
 	sessions  map[stanza.JID]*session
+	hats      map[stanza.JID][]Hat // by bare JID
 }
 
 // newRoom returns the room of that name, which may be known from its facts.

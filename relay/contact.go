@@ -208,12 +208,17 @@ func (r *Relay) stopComposing(t *thread) {
 func (r *Relay) agentBounced(t *thread, agent string, s *stanza.Element) {
 	seq, ours := r.ids.seq(s.ID())
 	d, open := r.desk.Thread(t.N)
-	if !ours || !open || d.Owner != agent {
+	if !ours || !open {
 		return
 	}
 	if t.Missed == 0 || t.MissedBy != agent || seq < t.Missed {
 		t.Missed, t.MissedBy, t.MissedTill = seq, agent, 0
 		r.saveThread(t)
+	}
+	if d.Owner != agent { // he has lost the conversation meanwhile
+		t.MissedTill = r.next
+		r.saveThread(t)
+		return
 	}
 	if a, ok := r.desk.Agent(agent); ok && (!a.GraceEnd.IsZero() || r.paused) {
 		return

@@ -373,6 +373,7 @@ func (r *Relay) due() {
 		r.decide(dispatch.Tick{}, nil)
 	}
 	r.verifying()
+	r.hats()
 	if !r.cursorAt.IsZero() && !r.cursorAt.After(r.now) {
 		r.saveCursors()
 	}

@@ -178,6 +178,27 @@ func showOf(p *stanza.Element) (dispatch.Show, bool) {
 	return dispatch.Online, idle
 }
 
+// hats shows in the lobby who supervises and who is on duty, which is more than a client's own presence
+// tells: it is what the desk believes of him.
+func (r *Relay) hats() {
+	if !r.stale {
+		return
+	}
+	for _, a := range r.desk.Agents() {
+		var worn []muc.Hat
+		if role := r.staff[a.ID].Role; role != config.Agent {
+			worn = append(worn, muc.Hat{URI: hatURI + string(role), Title: strings.ToUpper(string(role[:1])) + string(role[1:])})
+		}
+		if a.Avail == dispatch.Available {
+			worn = append(worn, muc.Hat{URI: hatURI + "duty", Title: "On duty"})
+		}
+		r.rooming(r.rooms.SetHats(r.now, lobby, stanza.JID(a.ID), worn))
+	}
+}
+
+// hatURI begins the names of the desk's hats.
+const hatURI = "urn:frontdesk:hat:"
+
 // greet explains the desk to who enters for the first time, and reminds who is off or away of it.
 func (r *Relay) greet(agent string, session stanza.JID) {
 	st := r.agentRow(agent)
