@@ -15,7 +15,7 @@ import (
 // nothing. A kind that it does not know is an error; a room that the config does not name any more is not.
 func (s *Service) Apply(f Fact) error {
 	switch f.Kind {
-	case Message, Private, Subject, Affiliated:
+	case Message, Private, Subject, Affiliated, Retracted:
 	default:
 		return fmt.Errorf("muc: unknown kind of fact %d", f.Kind)
 	}
@@ -23,7 +23,12 @@ func (s *Service) Apply(f Fact) error {
 	switch f.Kind {
 	case Message:
 		if f.Words != nil && historic(f.Words) {
-			r.past.add(f.At, f.Words)
+			r.past.add(f)
+		}
+	case Retracted:
+		r.past.retract(&f)
+		if f.Words != nil {
+			r.past.add(f)
 		}
 	case Subject:
 		r.applySubject(f)

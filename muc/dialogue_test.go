@@ -74,10 +74,12 @@ type stage struct {
 var testSalt = []byte("sixteen bytes of salt")
 
 func newStage(t testing.TB) *stage {
-	return &stage{
-		t: t, s: New(testConfig(), testSalt), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
+	g := &stage{
+		t: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 		inbox: map[stanza.JID][]*stanza.Element{}, rows: map[string][]byte{}, bound: map[string]string{},
 	}
+	g.s = New(g.config(), testSalt)
+	return g
 }
 
 // take delivers what a step gave.
@@ -108,6 +110,57 @@ func (g *stage) take(out Out) {
 	g.facts = append(g.facts, out.Facts...)
 	g.fresh = append(g.fresh, out.Facts...)
 	g.events = append(g.events, out.Events...)
+	for _, a := range out.Asks {
+		g.take(g.answer(a))
+	}
+}
+
+// config is the house with a memory: what has been decided.
+func (g *stage) config() Config {
+	cfg := testConfig()
+	cfg.Past = func(room, id string) (Fact, bool) {
+		i := slices.IndexFunc(g.facts, func(f Fact) bool { return f.Room == room && f.ID == id })
+		if i < 0 {
+			return Fact{}, false
+		}
+		return g.facts[i], true
+	}
+	return cfg
+}
+
+// answer looks through all that has been decided, one fact after the other.
+func (g *stage) answer(a *Ask) Out {
+	position := func(id string) int {
+		return slices.IndexFunc(g.facts, func(f Fact) bool { return f.Room == a.Room && f.Kind.Archived() && f.ID == id })
+	}
+	var items []Item
+	for i, f := range g.facts {
+		if f.Room != a.Room || !a.Wants(&f) || len(a.IDs) > 0 && !slices.Contains(a.IDs, f.ID) ||
+			!a.Start.IsZero() && f.At.Before(a.Start) || !a.End.IsZero() && f.At.After(a.End) ||
+			slices.ContainsFunc(a.After, func(id string) bool { return i <= position(id) }) ||
+			slices.ContainsFunc(a.Before, func(id string) bool { return i >= position(id) }) {
+			continue
+		}
+		f.Words = f.Words.Clone()
+		it := Item{Fact: f}
+		if by := slices.IndexFunc(g.facts, func(x Fact) bool { return x.Kind == Retracted && x.Target == f.ID }); by >= 0 {
+			it.Retraction = &g.facts[by]
+		}
+		items = append(items, it)
+	}
+	for _, id := range slices.Concat(a.IDs, a.After, a.Before) {
+		if position(id) < 0 {
+			return Refuse(a, errNotFound)
+		}
+	}
+	more := !a.Ends && len(items) > a.Limit
+	switch {
+	case more && a.Last:
+		items = items[len(items)-a.Limit:]
+	case more:
+		items = items[:a.Limit]
+	}
+	return g.s.Answer(a, items, more)
 }
 
 func (g *stage) send(from stanza.JID, e *stanza.Element) {
@@ -121,12 +174,12 @@ func (g *stage) restart() {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	g.s = New(testConfig(), testSalt)
+	g.s = New(g.config(), testSalt)
 	if err := g.s.Restore(snap); err != nil {
 		g.t.Fatal(err)
 	}
 	for _, f := range g.facts {
-		if f.Kind == Message {
+		if f.Kind == Message || f.Kind == Retracted {
 			if err := g.s.Apply(f); err != nil {
 				g.t.Fatal(err)
 			}

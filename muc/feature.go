@@ -33,6 +33,8 @@ func features() []feature {
 		histories(),
 		privateMessages(),
 		stanzaIDs(),
+		archives(),
+		retractions(),
 		occupantIDs(),
 		hats(),
 		invitations(),

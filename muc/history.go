@@ -2,6 +2,7 @@ package muc
 
 import (
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -17,6 +18,7 @@ type history struct {
 }
 
 type remark struct {
+	id  string // stanza-id
 	at  time.Time
 	xml string
 }
@@ -28,8 +30,8 @@ func histories() feature {
 	}}
 }
 
-func (h *history) add(at time.Time, m *stanza.Element) {
-	x := remark{at, m.String()}
+func (h *history) add(f Fact) {
+	x := remark{strings.Clone(f.ID), f.At, f.Words.String()}
 	h.said = append(h.said, x)
 	h.bytes += len(x.xml)
 	drop := 0

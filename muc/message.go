@@ -13,7 +13,7 @@ func groupMessages() feature {
 	spoofed := named(
 		"urn:xmpp:carbons:2", // a room relays no copies of other conversations,
 		stanza.NSForward,
-		"urn:xmpp:mam:2",
+		stanza.NSMAM,
 		stanza.NSDelay, "jabber:x:delay", // says itself when something was said
 		stanza.NSNick, // and by whom,
 		"http://jabber.org/protocol/address",
@@ -40,7 +40,15 @@ func (st *step) speak(sess *session) error {
 	if err != nil {
 		return err
 	}
-	if lasting(m) {
+	target, err := st.retracts(m, sess.occ)
+	if err != nil {
+		return err
+	}
+	switch {
+	case target != "": // kept whatever its sender wishes (XEP-0424 §5)
+		m.Add(st.stanzaID())
+		st.decide(Fact{Kind: Retracted, Room: st.room.local, ID: st.id, From: string(sess.occ.bare), Nick: sess.occ.nick, Target: target, Words: m})
+	case lasting(m):
 		m.Add(st.stanzaID())
 		st.decide(Fact{Kind: Message, Room: st.room.local, ID: st.id, From: string(sess.occ.bare), Nick: sess.occ.nick, Words: m})
 	}

@@ -33,6 +33,10 @@ type Config struct {
 	Denied []string // domains whose users may do nothing here, whatever else says: the customers' hosts
 	Rooms  []RoomConfig
 
+	// Past returns what was decided under an id (Fact.ID) in a room so far, applied facts included, Words not
+	// needed; false where that is nothing. It is asked when somebody takes a message back; nil knows nothing.
+	Past func(room, id string) (Fact, bool)
+
 	Version   string // of the program, for jabber:iq:version; "" is "unknown"
 	MaxStanza int    // bytes that may leave in one stanza; default 256 KiB
 	// Who is no member of any room learns nothing: identical answers for rooms that exist and that do not.
@@ -57,6 +61,7 @@ const (
 	Private    Kind = 101 // private message: as Message, with ToNick and ToJID
 	Subject    Kind = 102 // Room, From, Nick; words are the stanza
 	Affiliated Kind = 103 // Room, JID, Affiliation, From who did it
+	Retracted  Kind = 110 // as Message, and the message Target is taken back: by its author, or by a moderator (words are from the room)
 )
 
 // Fact is what was decided. JIDs are bare. Words are as everybody got them: from the occupant, without
@@ -72,6 +77,7 @@ type Fact struct {
 	ToNick      string          `json:"tonick,omitempty"`
 	JID         string          `json:"jid,omitempty"`
 	Affiliation Affiliation     `json:"aff,omitempty"`
+	Target      string          `json:"target,omitempty"` // stanza-id of a message
 }
 
 // Sending is a stanza for one or more addresses; the stanza's own to is replaced by each. Elements
@@ -116,6 +122,7 @@ type Out struct {
 	Send   []Sending
 	Events []Event
 	Rows   []Row
+	Asks   []*Ask // of archives: to be answered once Facts are durable, in the place of what Send would hold
 }
 
 // Session is one client in a room.

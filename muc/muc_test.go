@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"frontdesk/component/stanza"
 )
@@ -55,6 +54,12 @@ var probes = []string{
 	`<iq type='set' id='1' to='%s'><query xmlns='http://jabber.org/protocol/muc#admin'><item nick='Carol' role='none'/></query></iq>`,
 	`<iq type='get' id='1' to='%s'><query xmlns='http://jabber.org/protocol/muc#owner'/></iq>`,
 	`<iq type='get' id='1' to='%s'><query xmlns='jabber:iq:register'/></iq>`,
+	`<iq type='get' id='1' to='%s'><query xmlns='urn:xmpp:mam:2'/></iq>`,
+	`<iq type='set' id='1' to='%s'><query xmlns='urn:xmpp:mam:2' queryid='q'/></iq>`,
+	`<iq type='set' id='1' to='%s'><query xmlns='urn:xmpp:mam:2'><x xmlns='jabber:x:data'><field var='no'><value>1</value></field></x></query></iq>`,
+	`<iq type='get' id='1' to='%s'><metadata xmlns='urn:xmpp:mam:2'/></iq>`,
+	`<iq type='set' id='1' to='%s'><moderate xmlns='urn:xmpp:message-moderate:1' id='id-1'><retract xmlns='urn:xmpp:message-retract:1'/></moderate></iq>`,
+	`<iq type='set' id='1' to='%s'><apply-to xmlns='urn:xmpp:fasten:0' id='id-1'><moderate xmlns='urn:xmpp:message-moderate:0'><retract xmlns='urn:xmpp:message-retract:0'/></moderate></apply-to></iq>`,
 	`<iq type='get' id='1' to='%s/Carol'><ping xmlns='urn:xmpp:ping'/></iq>`,
 	`<iq type='get' id='1' to='%s/Carol'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`,
 	`<iq type='get' id='1' to='%s/desk'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`,
@@ -292,7 +297,7 @@ func TestBounds(t *testing.T) {
 	}
 	h := history{limit: 1000}
 	for range 40 {
-		h.add(time.Time{}, stanza.Text("", "body", big[:100<<10]))
+		h.add(Fact{Words: stanza.Text("", "body", big[:100<<10])})
 	}
 	if h.bytes > historyBytes || len(h.said) != historyBytes/(100<<10+13) {
 		t.Errorf("a history of %d messages, %d bytes", len(h.said), h.bytes)

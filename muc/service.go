@@ -14,6 +14,7 @@ type Service struct {
 	version  string
 	limit    int // bytes of a stanza
 	denied   map[string]bool
+	past     func(room, id string) (Fact, bool)
 	salt     []byte
 	features []feature
 	handlers map[handlerKey]func(*step) error
@@ -40,6 +41,7 @@ func New(cfg Config, salt []byte) *Service {
 		version:  cfg.Version,
 		limit:    cfg.MaxStanza,
 		denied:   map[string]bool{},
+		past:     cfg.Past,
 		salt:     salt,
 		features: features(),
 		handlers: map[handlerKey]func(*step) error{},

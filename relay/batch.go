@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"frontdesk/component/stanza"
+	"frontdesk/muc"
 	"frontdesk/store"
 )
 
@@ -15,6 +16,9 @@ type item struct {
 	to    []stanza.JID // several addresses, or nil for the stanza's own
 	el    *stanza.Element
 	hush  bool // a signal: passed over while the side is catching up
+
+	ask    *muc.Ask // a question for a room's archive as it was before a number, or nil
+	before uint64
 }
 
 // note adds a record to the batch and returns its entry.
@@ -76,6 +80,7 @@ func (r *Relay) commit() {
 	clear(r.items)
 	clear(r.pending)
 	clear(r.asked)
+	r.sifted = 0
 	r.records, r.rows, r.items = r.records[:0], r.rows[:0], r.items[:0]
 	if r.arena = r.arena[:0]; cap(r.arena) > maxArena {
 		r.arena = nil
@@ -91,6 +96,10 @@ func (r *Relay) deliver(it *item) {
 	case it.entry != nil:
 		r.handOut(it.entry, nil)
 	case it.hush && !it.side.live:
+	case it.ask != nil:
+		for _, s := range r.answerRoom(it.ask, it.before).Send {
+			it.side.link.SendTo(s.Stanza, s.To, 0)
+		}
 	case it.to != nil:
 		it.side.link.SendTo(it.el, it.to, 0)
 	default:

@@ -254,7 +254,7 @@ func (r *Relay) last(c *call) string {
 	if t == nil {
 		return sorry
 	}
-	page, _, err := r.visible(t, store.Query{Limit: count, Last: true})
+	page, _, err := r.sift(t.archive, store.Query{Limit: count, Last: true}, maxSifted, visible)
 	if err != nil {
 		r.fail(err)
 		return ""

@@ -52,7 +52,7 @@ func (r *Relay) queueIQ(q *queue, s *stanza.Element) {
 	switch {
 	case s.Type() == "set" && p.Is(nsClaim, "claim"):
 		r.claim(q, s, p)
-	case s.Type() == "set" && p.Is(nsMAM, "query"):
+	case s.Type() == "set" && p.Is(stanza.NSMAM, "query"):
 		r.customerArchive(q, s, p)
 	default:
 		r.send(r.front, personIQ(s, "account", "registered", q.title, queueFeatures))

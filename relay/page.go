@@ -7,9 +7,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"frontdesk/component/stanza"
@@ -19,13 +16,11 @@ import (
 
 const (
 	nsClaim = "urn:frontdesk:0"
-	nsMAM   = "urn:xmpp:mam:2"                 // XEP-0313
-	nsRSM   = "http://jabber.org/protocol/rsm" // XEP-0059
-	maxPage = 50                               // messages of one page
+	maxPage = 50 // messages of one page
 
 	maxPageBytes = 128 << 10 // of one page; a longer one ends early, but has one message at least
-	maxAsked     = 4         // queries of one customer in one batch
-	maxAskers    = 64        // customers whose queries one batch answers
+	maxAsked     = 4         // queries of one person in one batch
+	maxAskers    = 64        // persons whose queries one batch answers
 )
 
 // claim binds a page to its thread: the page presents the key that the desk gave it, or asks for
@@ -91,8 +86,8 @@ func (r *Relay) forget(from stanza.JID) {
 // customerArchive answers a query of a customer for his own thread in a queue (XEP-0313 §4, with
 // XEP-0059 paging): what he wrote, what agents answered, what the desk told him.
 func (r *Relay) customerArchive(q *queue, s, query *stanza.Element) {
-	if r.asked[s.From().Bare()]++; r.asked[s.From().Bare()] > maxAsked || len(r.asked) > maxAskers {
-		r.send(r.front, stanza.Error{Type: "wait", Condition: "resource-constraint", Text: "Too many questions at once. Ask again in a moment."}.Reply(s))
+	if r.crowded(s.From()) {
+		r.send(r.front, errCrowded.Reply(s))
 		return
 	}
 	c := r.customerOf(s.From())
@@ -100,94 +95,66 @@ func (r *Relay) customerArchive(q *queue, s, query *stanza.Element) {
 	if c != nil {
 		t = r.thread(c.Threads[q.name])
 	}
-	fin := stanza.New(nsMAM, "fin")
-	set := stanza.New(nsRSM, "set")
 	var page []store.Record
 	more := false
 	if t != nil {
-		ask, err := r.paging(query.Child(nsRSM, "set"))
+		ask, err := r.paging(query)
 		if err != nil {
 			r.send(r.front, err.Reply(s))
 			return
 		}
 		var serr error
-		if page, more, serr = r.visible(t, ask); serr != nil {
+		if page, more, serr = r.sift(t.archive, ask, maxSifted, visible); serr != nil {
 			r.fail(serr)
+			return
+		}
+		if more && len(page) == 0 {
+			r.send(r.front, errWide.Reply(s))
 			return
 		}
 	}
 	for _, rec := range page {
 		r.send(r.front, r.archived(t, s, query.Attr("queryid"), rec))
 	}
-	if !more {
-		fin.Set("complete", "true")
-	}
+	first, last := "", ""
 	if len(page) > 0 {
-		set.Add(stanza.Text(nsRSM, "first", r.ids.of(page[0].Seq)), stanza.Text(nsRSM, "last", r.ids.of(page[len(page)-1].Seq)))
+		first, last = r.ids.of(page[0].Seq), r.ids.of(page[len(page)-1].Seq)
 	}
-	r.send(r.front, stanza.Result(s).Add(fin.Add(set)))
+	r.send(r.front, stanza.Result(s).Add(stanza.Fin(first, last, !more)))
 }
 
-// paging reads a XEP-0059 request.
-func (r *Relay) paging(set *stanza.Element) (store.Query, *stanza.Error) {
-	ask := store.Query{Limit: maxPage}
-	if n, err := strconv.Atoi(strings.TrimSpace(set.ChildText(nsRSM, "max"))); err == nil && n >= 0 {
-		ask.Limit = min(max(n, 1), maxPage)
+// paging turns what a query asks for into numbers.
+func (r *Relay) paging(query *stanza.Element) (store.Query, *stanza.Error) {
+	p := stanza.PagingOf(query)
+	ask := store.Query{Limit: maxPage, Last: p.Last}
+	if p.Max >= 0 {
+		ask.Limit = min(max(p.Max, 1), maxPage)
 	}
 	for _, b := range []struct {
-		el   *stanza.Element
+		id   string
 		into *uint64
-	}{{set.Child(nsRSM, "after"), &ask.After}, {set.Child(nsRSM, "before"), &ask.Before}} {
-		id := strings.TrimSpace(b.el.Text())
-		if id == "" {
+	}{{p.After, &ask.After}, {p.Before, &ask.Before}} {
+		if b.id == "" {
 			continue
 		}
-		seq, ok := r.ids.seq(id)
+		seq, ok := r.ids.seq(b.id)
 		if !ok {
 			return ask, &stanza.Error{Type: "cancel", Condition: "item-not-found"}
 		}
 		*b.into = seq
 	}
-	ask.Last = set.Has(nsRSM, "before")
 	return ask, nil
 }
 
-// visible pages through a thread's archive, passing over records that are no message to or from the
-// customer. A page ends at maxPageBytes, too.
-func (r *Relay) visible(t *thread, ask store.Query) (page []store.Record, more bool, err error) {
-	const step = 16 // records read at a time
-	want, size := ask.Limit, 0
-	ask.Limit = step
-	for {
-		recs, rest, err := r.store.Page(t.archive, ask)
-		if err != nil {
-			return nil, false, err
-		}
-		if ask.Last {
-			slices.Reverse(recs)
-		}
-		for _, rec := range recs {
-			if rec.Content == nil || rec.Kind != uint16(dispatch.Said) && rec.Kind != kindAmended && (rec.Kind != kindTold || !toCustomer(rec)) {
-				continue
-			}
-			if size += len(rec.Content); len(page) == want || len(page) > 0 && size > maxPageBytes {
-				rest, more = false, true
-				break
-			}
-			page = append(page, rec)
-		}
-		if !rest || len(recs) == 0 {
-			if ask.Last {
-				slices.Reverse(page)
-			}
-			return page, more, nil
-		}
-		if ask.Last {
-			ask.Before = recs[len(recs)-1].Seq
-		} else {
-			ask.After = recs[len(recs)-1].Seq
-		}
+// visible is what a customer may read of his thread's archive: messages to and from him.
+func visible(rec *store.Record) bool {
+	switch {
+	case rec.Content == nil:
+		return false
+	case rec.Kind == uint16(dispatch.Said), rec.Kind == kindAmended:
+		return true
 	}
+	return rec.Kind == kindTold && toCustomer(*rec)
 }
 
 // toCustomer reports whether one of the desk's own texts went to the customer.
@@ -215,19 +182,6 @@ func (r *Relay) archived(t *thread, s *stanza.Element, queryID string, rec store
 	if m == nil {
 		return nil
 	}
-	inClient(m.Set("from", from).Set("to", to))
-	res := stanza.New(nsMAM, "result", "queryid", queryID, "id", r.ids.of(e.seq)).Add(
-		stanza.New(stanza.NSForward, "forwarded").Add(
-			stanza.New(stanza.NSDelay, "delay", "stamp", e.at.Format("2006-01-02T15:04:05.000Z")), m))
+	res := stanza.Archived(queryID, r.ids.of(e.seq), e.at, m.Set("from", from).Set("to", to))
 	return stanza.New("", "message", "from", string(s.To()), "to", string(s.From())).Add(res)
-}
-
-// inClient spells a stanza's content namespace out, as a forwarded message needs it.
-func inClient(e *stanza.Element) {
-	if e.Space == "" {
-		e.Space = stanza.NSClient
-	}
-	for c := range e.Elements() {
-		inClient(c)
-	}
 }

@@ -19,15 +19,16 @@ import (
 
 // Tables of rows. The names are in files for ever.
 const (
-	tableMeta     = "meta"     // secrets, counters, cursors
-	tableCustomer = "customer" // number → customer
-	tableJID      = "jid"      // bare JID → customer number
-	tableKey      = "key"      // hash of a key → customer number
-	tableClaim    = "claim"    // bare JID → key of a visitor who has not written yet
-	tableThread   = "thread"   // number → thread
-	tableWatch    = "watch"    // queue \x00 JID → who is told of the queue's presence
-	tableAgent    = "agent"    // bare JID → what was done for an agent once
-	tableSession  = "session"  // muc's rows
+	tableMeta      = "meta"      // secrets, counters, cursors
+	tableCustomer  = "customer"  // number → customer
+	tableJID       = "jid"       // bare JID → customer number
+	tableKey       = "key"       // hash of a key → customer number
+	tableClaim     = "claim"     // bare JID → key of a visitor who has not written yet
+	tableThread    = "thread"    // number → thread
+	tableWatch     = "watch"     // queue \x00 JID → who is told of the queue's presence
+	tableAgent     = "agent"     // bare JID → what was done for an agent once
+	tableSession   = "session"   // muc's rows
+	tableRetracted = "retracted" // id of a group message → number of the record that took it back
 )
 
 // customer is who writes to the front. The JSON names are in files for ever.

@@ -82,6 +82,7 @@ type Relay struct {
 	items   []item
 	outs    []item             // of one record
 	asked   map[stanza.JID]int // archive queries in this batch, by who asks
+	sifted  int                // records read for archive queries in this batch
 	broken  error              // what ends the process
 
 	verifyBy, expireAt time.Time // zero: not waiting

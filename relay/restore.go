@@ -100,7 +100,7 @@ func (r *Relay) restoreRooms() error {
 	}
 	for _, rec := range page {
 		f, err := decodeMuc(rec)
-		if err == nil && f.Kind == muc.Message {
+		if err == nil && (f.Kind == muc.Message || f.Kind == muc.Retracted) {
 			err = r.rooms.Apply(f)
 		}
 		if err != nil { // a message that somebody sent must not keep the desk from starting

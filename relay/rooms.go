@@ -47,6 +47,7 @@ func (r *Relay) roomsConfig() muc.Config {
 		Domain: r.cfg.Desk.Domain, Name: r.cfg.Desk.Name,
 		Denied: append([]string{r.cfg.Front.Domain}, r.cfg.Front.Customers...),
 		Rooms:  []muc.RoomConfig{room},
+		Past:   r.past,
 	}
 }
 
@@ -95,9 +96,12 @@ func (r *Relay) tellSession(to stanza.JID, text string) {
 func (r *Relay) rooming(o muc.Out) {
 	for i := range o.Facts {
 		f := &o.Facts[i]
-		rec := store.Record{Time: r.now, Side: store.Agents, Archive: roomArchive(f.Room), Kind: uint16(f.Kind), Numbers: mustJSON(f)}
+		rec := store.Record{Time: r.now, Side: store.Agents, Archive: archiveOf(f), Kind: uint16(f.Kind), Numbers: mustJSON(f)}
 		if f.Words != nil {
 			rec.Content = f.Words.AppendXML(nil)
+		}
+		if f.Kind == muc.Retracted {
+			r.retracted(f, r.next)
 		}
 		r.next++
 		r.records = append(r.records, rec)
@@ -105,9 +109,8 @@ func (r *Relay) rooming(o muc.Out) {
 	for _, row := range o.Rows {
 		r.rows = append(r.rows, store.Row{Table: tableSession, Key: row.Key, Value: row.Value})
 	}
-	for _, s := range o.Send {
-		r.items = append(r.items, item{side: r.back, el: s.Stanza, to: s.To})
-	}
+	r.sendings(o.Send)
+	r.asking(o.Asks)
 	for i := range o.Events {
 		r.roomEvent(&o.Events[i])
 	}
