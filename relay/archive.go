@@ -83,20 +83,16 @@ func (r *Relay) answerRoom(a *muc.Ask, before uint64) muc.Out {
 			}
 		}
 	}
-	var items []muc.Item
-	if err == nil {
-		items, err = r.itemsOf(recs)
-	}
 	switch {
 	case err != nil:
 		r.fail(err)
 		return muc.Out{}
 	case !found:
 		return muc.Refuse(a, stanza.Error{Type: "cancel", Condition: "item-not-found"})
-	case more && len(items) == 0 && a.Limit > 0:
+	case more && len(recs) == 0 && a.Limit > 0:
 		return muc.Refuse(a, errWide)
 	}
-	return r.rooms.Answer(a, items, more)
+	return r.rooms.Answer(a, r.itemsOf(recs), more)
 }
 
 // wanted is what an Ask asks for, as records.
@@ -246,27 +242,36 @@ func (r *Relay) ends(a *muc.Ask, before uint64) ([]store.Record, error) {
 	return append(first, last...), err
 }
 
-// itemsOf decodes a page, with what took a message back.
-func (r *Relay) itemsOf(recs []store.Record) ([]muc.Item, error) {
+// itemsOf decodes a page, with what took a message back. What cannot be read is left out, or its words are: a message that
+// somebody sent must not end the desk.
+func (r *Relay) itemsOf(recs []store.Record) []muc.Item {
 	items := make([]muc.Item, 0, len(recs))
 	for _, rec := range recs {
 		f, err := decodeMuc(rec)
 		if err != nil {
-			return nil, err
-		}
-		it := muc.Item{Fact: f}
-		var by uint64
-		if f.Kind == muc.Message && r.row(tableRetracted, f.ID, &by) {
-			if rec, ok := r.record(by); ok {
-				if f, err = decodeMuc(rec); err != nil {
-					return nil, err
-				}
-				it.Retraction = &f
+			r.log.Warn("a message in a room's archive cannot be read", "record", rec.Seq, "err", err)
+			rec.Content = nil
+			if f, err = decodeMuc(rec); err != nil {
+				continue
 			}
 		}
-		items = append(items, it)
+		items = append(items, muc.Item{Fact: f, Retraction: r.retraction(&f)})
 	}
-	return items, nil
+	return items
+}
+
+// retraction returns what took a message back, or nil.
+func (r *Relay) retraction(f *muc.Fact) *muc.Fact {
+	var by uint64
+	if f.Kind != muc.Message || !r.row(tableRetracted, f.ID, &by) {
+		return nil
+	}
+	if rec, ok := r.record(by); ok {
+		if taken, err := decodeMuc(rec); err == nil {
+			return &taken
+		}
+	}
+	return &muc.Fact{At: f.At} // the words must not come back
 }
 
 // retracted notes in the batch what took a message back; the first retraction counts.
