@@ -128,6 +128,13 @@ func (g *stage) config() Config {
 	return cfg
 }
 
+// corrects reports whether a fact corrects what was said under a stanza-id.
+func (g *stage) corrects(f *Fact, target string) bool {
+	return f.Corrects() != "" && slices.ContainsFunc(g.facts, func(x Fact) bool {
+		return x.ID == target && x.From == f.From && x.Words.ID() == f.Corrects()
+	})
+}
+
 // answer looks through all that has been decided, one fact after the other.
 func (g *stage) answer(a *Ask) Out {
 	position := func(id string) int {
@@ -143,7 +150,7 @@ func (g *stage) answer(a *Ask) Out {
 		}
 		f.Words = f.Words.Clone()
 		it := Item{Fact: f}
-		if by := slices.IndexFunc(g.facts, func(x Fact) bool { return x.Kind == Retracted && x.Target == f.ID }); by >= 0 {
+		if by := slices.IndexFunc(g.facts, func(x Fact) bool { return x.Kind == Retracted && (x.Target == f.ID || g.corrects(&f, x.Target)) }); by >= 0 {
 			it.Retraction = &g.facts[by]
 		}
 		items = append(items, it)

@@ -116,20 +116,49 @@ func tombstone(m *stanza.Element, by *Fact) *stanza.Element {
 	return t.Add(gone, m.Child(nsOccupant, "occupant-id"), m.Child(stanza.NSSID, "stanza-id"))
 }
 
-// retract puts a tombstone into the history, where the message is in it.
+// Corrects returns the message's own id (not its stanza-id) of what a fact with Words corrects (XEP-0308), "" where it
+// corrects nothing: with what its author said under that id it is taken back.
+func (f *Fact) Corrects() string {
+	if f.Words == nil || f.Kind != Message {
+		return ""
+	}
+	return corrects(f.Words)
+}
+
+func corrects(m *stanza.Element) string {
+	if c := m.Child("urn:xmpp:message-correct:0", "replace"); c != nil {
+		return c.Attr("id")
+	}
+	return ""
+}
+
+// retract puts a tombstone into the history, where the message is in it, and in the place of its corrections.
 func (h *history) retract(by *Fact) {
+	var gone *stanza.Element
 	for i := range h.said {
 		x := &h.said[i]
-		if x.id != by.Target {
+		if gone == nil && x.id != by.Target {
 			continue
 		}
 		m, err := stanza.Parse(x.xml)
 		if err != nil {
 			return // cannot be: it is what our writer wrote
 		}
+		if gone == nil {
+			gone = m
+		} else if m.ID() == "" || corrects(m) != gone.ID() || author(m) != author(gone) {
+			continue
+		}
 		h.bytes -= len(x.xml)
 		x.xml = tombstone(m, by).String()
 		h.bytes += len(x.xml)
-		return
 	}
+}
+
+// author is the occupant id of who said something.
+func author(m *stanza.Element) string {
+	if c := m.Child(nsOccupant, "occupant-id"); c != nil {
+		return c.Attr("id")
+	}
+	return ""
 }

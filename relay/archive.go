@@ -260,10 +260,14 @@ func (r *Relay) itemsOf(recs []store.Record) []muc.Item {
 	return items
 }
 
-// retraction returns what took a message back, or nil.
+// retraction returns what took a message back, or what it corrects; or nil.
 func (r *Relay) retraction(f *muc.Fact) *muc.Fact {
 	var by uint64
-	if f.Kind != muc.Message || !r.row(tableRetracted, f.ID, &by) {
+	switch id := f.Corrects(); {
+	case f.Kind != muc.Message:
+		return nil
+	case r.row(tableRetracted, f.ID, &by):
+	case id == "" || !r.row(tableRetracted, saidAs(f, id), &by):
 		return nil
 	}
 	if rec, ok := r.record(by); ok {
@@ -274,11 +278,29 @@ func (r *Relay) retraction(f *muc.Fact) *muc.Fact {
 	return &muc.Fact{At: f.At} // the words must not come back
 }
 
-// retracted notes in the batch what took a message back; the first retraction counts.
+// saidAs is the key of what somebody said in a room under an id of his own.
+func saidAs(f *muc.Fact, id string) string {
+	if len(id) > 512 {
+		id = id[:512]
+	}
+	return f.Room + "\x00" + f.From + "\x00" + id
+}
+
+// retracted notes in the batch what took a message back: under its id, and for its corrections under the id that its
+// author gave it. The first retraction counts.
 func (r *Relay) retracted(f *muc.Fact, seq uint64) {
 	var by uint64
-	if !r.row(tableRetracted, f.Target, &by) {
-		r.put(tableRetracted, strings.Clone(f.Target), seq)
+	if r.row(tableRetracted, f.Target, &by) {
+		return
+	}
+	r.put(tableRetracted, strings.Clone(f.Target), seq)
+	target, ok := r.ids.seq(f.Target)
+	if !ok {
+		return
+	}
+	rec, _ := r.record(target)
+	if t, err := decodeMuc(rec); err == nil && t.Words != nil && t.Words.ID() != "" {
+		r.put(tableRetracted, saidAs(&t, t.Words.ID()), seq)
 	}
 }
 

@@ -123,8 +123,8 @@ func TestArchivePages(t *testing.T) {
 	const seed = 7
 	rng := rand.New(rand.NewPCG(seed, 1))
 	r := stopped(t)
-	said := library(t, r, rng, 3000)
-	for round := range 60 {
+	said := library(t, r, rng, 2000)
+	for round := range 40 {
 		form, fits := filter(r, rng, said)
 		var want []string
 		for i, m := range said {
@@ -133,7 +133,7 @@ func TestArchivePages(t *testing.T) {
 			}
 		}
 		backward, flip, size := rng.IntN(2) == 0, rng.IntN(2) == 0, 1+rng.IntN(70)
-		if len(want) > 500 {
+		if len(want) > 300 {
 			size += 20
 		}
 		got := walk(t, r, form, backward, flip, size)

@@ -28,7 +28,7 @@ const (
 	tableWatch     = "watch"     // queue \x00 JID → who is told of the queue's presence
 	tableAgent     = "agent"     // bare JID → what was done for an agent once
 	tableSession   = "session"   // muc's rows
-	tableRetracted = "retracted" // id of a group message → number of the record that took it back
+	tableRetracted = "retracted" // id of a group message, or room, author and his id for it → number of the record that took it back
 )
 
 // customer is who writes to the front. The JSON names are in files for ever.
