@@ -29,6 +29,12 @@ func (o Options) check() error {
 		return errors.New("servers: Options has neither Customers nor Accounts")
 	}
 	names := o.hosts()
+	if o.Rooms != "" {
+		if len(o.Accounts) == 0 {
+			return errors.New("servers: Options has Rooms and no Accounts")
+		}
+		names = append(names, o.Rooms)
+	}
 	for _, c := range o.Components {
 		names = append(names, c.Domain)
 		if c.Secret == "" || !plain(c.Secret) {

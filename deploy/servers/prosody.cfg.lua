@@ -59,6 +59,12 @@ VirtualHost {{lua .}}
 		"mam", "carbons", "csi_simple", "blocklist", "private", "pep", "bookmarks", "vcard4", "vcard_legacy", "offline",
 	}
 {{- end}}
+{{- with .Rooms}}
+
+Component {{lua .}} "muc"
+	modules_enabled = { "muc_mam" }
+	muc_log_by_default = true
+{{- end}}
 {{- range .Components}}
 
 Component {{lua .Domain}}

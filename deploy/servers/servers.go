@@ -35,6 +35,9 @@ type Options struct {
 	Accounts   []string    // hosts with accounts (Register)
 	Components []Component // XEP-0114
 	Ports      Ports
+	// Rooms is the domain of the server's own group chats, archived and open to users of Accounts: what a desk's
+	// rooms are measured beside. "" is none.
+	Rooms string
 	// Confine lists the domains that users of Customers may write to, besides their own
 	// account and their own host's address. Empty: they reach nobody.
 	Confine   []string

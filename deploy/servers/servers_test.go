@@ -27,6 +27,7 @@ const (
 	agents    = "agents.localhost"
 	front     = "help.customers.localhost"
 	desk      = "desk.agents.localhost"
+	rooms     = "rooms.agents.localhost"
 )
 
 var kinds = []struct {
@@ -42,6 +43,7 @@ func options(dir string) servers.Options {
 		Dir:        dir,
 		Customers:  customers,
 		Accounts:   []string{agents},
+		Rooms:      rooms,
 		Components: []servers.Component{{front, "front secret \"'\\"}, {desk, "desk secret"}},
 		Confine:    []string{front},
 		Admins:     []string{"carol@" + agents},
@@ -69,6 +71,7 @@ func TestLife(t *testing.T) {
 				}
 			}
 			confined(ctx, t, s)
+			archived(ctx, t, s)
 
 			s.Kill()
 			if err := s.Restart(ctx); err != nil {
@@ -149,6 +152,34 @@ func confined(ctx context.Context, t *testing.T, s *servers.Server) {
 	}
 }
 
+// archived lets an agent make a room of the server's own: what he says there comes back with the
+// id under which the archive has it.
+func archived(ctx context.Context, t *testing.T, s *servers.Server) {
+	t.Helper()
+	anna := login(ctx, t, s, "anna@"+agents, "second")
+	anna.send("<presence to='tea@%s/anna'><x xmlns='http://jabber.org/protocol/muc'/></presence>", rooms)
+	anna.send("<iq type='set' id='i' to='tea@%s'><query xmlns='http://jabber.org/protocol/muc#owner'>"+
+		"<x xmlns='jabber:x:data' type='submit'/></query></iq>", rooms)
+	until := func(what string, fits func(stanza) bool) stanza {
+		for {
+			switch got := anna.receive(); {
+			case fits(got):
+				return got
+			case got.Type == "error":
+				t.Fatalf("%s: %+v", what, got)
+			}
+		}
+	}
+	until("making a room", func(got stanza) bool { return got.XMLName.Local == "iq" })
+	anna.send("<message type='groupchat' to='tea@%s'><body>hello</body></message>", rooms)
+	said := until("speaking", func(got stanza) bool { return got.Body == "hello" })
+	anna.send("<iq type='set' id='q' to='tea@%s'><query xmlns='urn:xmpp:mam:2'/></iq>", rooms)
+	kept := until("the archive", func(got stanza) bool { return got.Result.Message.Body == "hello" })
+	if id := said.StanzaID.ID; id == "" || kept.Result.ID != id {
+		t.Errorf("a message came with id %q and is in the archive as %+v", id, kept.Result)
+	}
+}
+
 // TestSideBySide: two of a kind at once, of which one is frozen, and a third that must say why it can't start.
 func TestSideBySide(t *testing.T) {
 	t.Parallel()
@@ -162,7 +193,7 @@ func TestSideBySide(t *testing.T) {
 			for i, dir := range []string{t.TempDir(), t.TempDir()} {
 				go func() {
 					o := options(dir)
-					o.Customers, o.PlainAuth = "", false
+					o.Customers, o.Rooms, o.PlainAuth = "", "", false
 					var err error
 					both[i], err = kind.start(ctx, o)
 					started <- err
@@ -273,6 +304,7 @@ func TestOptions(t *testing.T) {
 		"named twice":         {Dir: dir, Accounts: []string{agents}, Customers: agents},
 		"is no domain":        {Dir: dir, Accounts: []string{"Ü.localhost"}},
 		"secret of":           {Dir: dir, Accounts: []string{agents}, Components: []servers.Component{{desk, ""}}},
+		"Rooms and no":        {Dir: dir, Customers: customers, Rooms: rooms},
 		"is no bare JID":      {Dir: dir, Accounts: []string{agents}, Admins: []string{"carol"}},
 		"printable ASCII":     {Dir: dir + "\n", Accounts: []string{agents}},
 		`"]]" is no domain`:   {Dir: dir, Accounts: []string{agents}, Confine: []string{"]]"}},
@@ -293,6 +325,15 @@ type stanza struct {
 	Error   struct {
 		NotAllowed *struct{} `xml:"not-allowed"`
 	} `xml:"error"`
+	StanzaID struct {
+		ID string `xml:"id,attr"`
+	} `xml:"urn:xmpp:sid:0 stanza-id"`
+	Result struct {
+		ID      string `xml:"id,attr"`
+		Message struct {
+			Body string `xml:"body"`
+		} `xml:"forwarded>message"`
+	} `xml:"urn:xmpp:mam:2 result"`
 }
 
 // peer is a logged-in client or an attached component.
