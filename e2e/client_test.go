@@ -1,22 +1,16 @@
 package e2e
 
 import (
-	"bufio"
-	"context"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"mellium.im/sasl"
-	"mellium.im/xmpp"
-	"mellium.im/xmpp/jid"
-
 	"frontdesk/component/fakeserver"
 	"frontdesk/component/stanza"
+	realclient "frontdesk/e2e/client"
 )
 
 // patience bounds every wait for something that must come.
@@ -143,72 +137,20 @@ func fakeClient(srv *fakeserver.Server, j stanza.JID) *client {
 
 // dial logs in to a real server: with a password, or anonymously where user is empty.
 func dial(addr, user, host, password string) (*client, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr)
+	session, err := realclient.Dial(addr, user, host, password)
 	if err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	in := bufio.NewReaderSize(conn, 32<<10)
-	origin, err := jid.New(user, host, "")
-	if err != nil {
-		return nil, err
-	}
-	mechanism := sasl.ScramSha1
-	if user == "" {
-		mechanism = anonymous
-	}
-	session, err := xmpp.NewSession(context.Background(), origin.Domain(), origin, quiet{conn, in}, xmpp.Secure,
-		xmpp.NewNegotiator(func(*xmpp.Session, *xmpp.StreamConfig) xmpp.StreamConfig {
-			return xmpp.StreamConfig{Features: []xmpp.StreamFeature{xmpp.SASL("", password, mechanism), xmpp.BindResource()}}
-		}))
-	if !stop() || err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("logging in as %s at %s: %w", origin, addr, err)
-	}
-	c := newClient(stanza.JID(session.LocalAddr().String()))
-	var mu sync.Mutex
-	c.write = func(s *stanza.Element) error {
-		mu.Lock()
-		defer mu.Unlock()
-		conn.SetWriteDeadline(time.Now().Add(patience))
-		_, err := conn.Write(s.AppendXML(nil))
-		return err
-	}
-	c.drop = func() { conn.Close() }
+	c := newClient(session.JID)
+	c.write, c.drop = session.Send, session.Close
 	go func() {
-		for r := stanza.NewReader(in, 1<<20); ; {
-			s, err := r.Next()
-			if err != nil {
-				c.mu.Lock()
-				c.gone = true
-				c.mu.Unlock()
-				return
-			}
-			c.take(s)
-		}
+		session.Serve(c.take) // until it is cut
+		c.mu.Lock()
+		c.gone = true
+		c.mu.Unlock()
 	}()
 	return c, nil
 }
-
-// anonymous is SASL ANONYMOUS (RFC 4505) without a trace.
-var anonymous = sasl.Mechanism{Name: "ANONYMOUS", Start: func(*sasl.Negotiator) (bool, []byte, any, error) {
-	return false, nil, nil, nil
-}}
-
-// quiet is a connection whose deadlines mellium cannot set, and that is read no further than asked.
-type quiet struct {
-	net.Conn
-	in *bufio.Reader
-}
-
-func (q quiet) Read(p []byte) (int, error)     { return q.in.Read(p) }
-func (q quiet) ReadByte() (byte, error)        { return q.in.ReadByte() }
-func (quiet) SetDeadline(time.Time) error      { return nil }
-func (quiet) SetReadDeadline(time.Time) error  { return nil }
-func (quiet) SetWriteDeadline(time.Time) error { return nil }
 
 func must(t *testing.T, err error) {
 	t.Helper()
