@@ -1,6 +1,6 @@
 # make run    a desk to try out on this machine: RUN_DIR (run), XMPP_PORT (5222), HTTP_PORT (8080)
 # make test   everything that is tested; installs what is missing
-# make bench  the relay's figures, beside an echo component
+# make bench  figures of the relay, of rooms and of memory, beside others in the same run
 # make fuzz   every fuzzer for FUZZTIME (30s)
 # make build  ./frontdesk
 

@@ -1,31 +1,20 @@
-// Command bench measures the relay: a fake XMPP server in the process on one end of real
-// sockets, the whole daemon with fsync on at the other. Beside it, in the same run, an
-// echo component that parses and writes but keeps nothing: the ratio of the two holds on any machine,
-// the figures alone are of this one.
+// Command bench measures the desk in three parts, each beside something else in the same run: the
+// ratios hold on any machine, the figures alone are of this one.
+//
+//	relay   a fake XMPP server in the process on one end of real sockets, the whole daemon with fsync on at
+//	        the other; beside an echo component that parses and writes but keeps nothing
+//	rooms   a message to a room through real Prosody and ejabberd; beside a component that only writes
+//	        prepared stanzas, and beside the server's own rooms with archive
+//	memory  what an idle occupant costs
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
-	"log/slog"
 	"os"
-	"path/filepath"
-	"runtime"
-	"runtime/pprof"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
-
-	"frontdesk/component"
-	"frontdesk/component/fakeserver"
-	"frontdesk/component/stanza"
-	"frontdesk/config"
-	"frontdesk/relay"
 )
 
 const (
@@ -34,338 +23,51 @@ const (
 )
 
 func main() {
-	customers := flag.Int("customers", 200, "customers, each with a conversation")
-	agents := flag.Int("agents", 40, "agents")
-	window := flag.Int("window", 32, "messages of one customer under way at once")
-	runFor := flag.Duration("for", 5*time.Second, "length of each measurement")
+	parts := flag.String("parts", "relay,rooms,memory", "what to measure")
+	customers := flag.Int("customers", 200, "relay: customers, each with a conversation")
+	agents := flag.Int("agents", 40, "relay: agents")
+	window := flag.Int("window", 32, "relay: messages of one customer under way at once")
+	roomWindow := flag.Int("room-window", 256, "rooms: messages under way at once, enough for the time that a disk takes")
+	kinds := flag.String("servers", "prosody,ejabberd", "rooms: servers")
+	sessions := flag.String("sessions", "10,50", "rooms: sessions in the room")
+	runFor := flag.Duration("for", 5*time.Second, "relay: length of each measurement")
+	roomFor := flag.Duration("room-for", 2*time.Second, "rooms: length of each measurement")
 	rounds := flag.Int("rounds", 3, "interleaved rounds; medians are printed")
-	receipts := flag.Bool("receipts", true, "customers ask for receipts")
-	profile := flag.String("cpuprofile", "", "write a CPU profile of the relay's saturated rounds to this file")
+	receipts := flag.Bool("receipts", true, "relay: customers ask for receipts")
+	profile := flag.String("cpuprofile", "", "write CPU profiles to this file (relay: the saturated rounds), and to it with .prosody and .ejabberd (rooms: one more round of the desk's, with the most sessions)")
 	flag.Parse()
-	b := &bench{customers: *customers, agents: *agents, window: *window, length: *runFor, receipts: *receipts}
-	if err := b.run(*rounds, *profile); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
-}
-
-type bench struct {
-	customers, agents, window int
-	length                    time.Duration
-	receipts                  bool
-}
-
-// load drives pairs of a customer and whoever answers him; each message that arrives is counted and timed.
-type load struct {
-	send     []func(body string) // one for each customer
-	arrived  atomic.Uint64
-	mu       sync.Mutex
-	times    []time.Duration
-	timing   atomic.Bool
-	inFlight []atomic.Int64
-	stop     atomic.Bool
-	open     bool // closed loop: an arrival sends the next
-}
-
-const filler = "The parcel with the red ribbon has not arrived yet although it was promised for Monday; could somebody please look where it is and tell me when it will be here? "
-
-func body(customer int) string {
-	return strconv.Itoa(customer) + " " + strconv.FormatInt(time.Now().UnixNano(), 10) + " " + filler
-}
-
-// arrive is called for every message that reached its end.
-func (l *load) arrive(text string) {
-	who, rest, ok := strings.Cut(text, " ")
-	if !ok {
-		return
-	}
-	n, err := strconv.Atoi(who)
-	if err != nil {
-		return
-	}
-	at, _, _ := strings.Cut(rest, " ")
-	l.arrived.Add(1)
-	if l.timing.Load() {
-		if ns, err := strconv.ParseInt(at, 10, 64); err == nil {
-			l.mu.Lock()
-			l.times = append(l.times, time.Since(time.Unix(0, ns)))
-			l.mu.Unlock()
-		}
-	}
-	l.inFlight[n].Add(-1)
-	if l.open && !l.stop.Load() {
-		l.inFlight[n].Add(1)
-		l.send[n](body(n))
-	}
-}
-
-// saturate keeps window messages of every customer under way and returns messages per second, and
-// the processor time that each took of the whole process (fake server and clients included).
-func (l *load) saturate(window int, d time.Duration) (rate float64, cpu time.Duration) {
-	l.stop.Store(false)
-	l.open = true
-	for n := range l.send {
-		for range window {
-			l.inFlight[n].Add(1)
-			l.send[n](body(n))
-		}
-	}
-	time.Sleep(d / 5) // warm up
-	start, used, from := time.Now(), cpuTime(), l.arrived.Load()
-	time.Sleep(d)
-	n := l.arrived.Load() - from
-	rate, cpu = float64(n)/time.Since(start).Seconds(), (cpuTime()-used)/time.Duration(max(n, 1))
-	l.drain()
-	return rate, cpu
-}
-
-// drain waits until nothing is under way.
-func (l *load) drain() {
-	l.stop.Store(true)
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		left := int64(0)
-		for n := range l.inFlight {
-			left += l.inFlight[n].Load()
-		}
-		if left == 0 {
-			return
-		}
-	}
-	panic("bench: messages were lost")
-}
-
-// paced sends at a rate, in steps of a millisecond, and returns p50 and p99.
-func (l *load) paced(rate float64, d time.Duration) (p50, p99 time.Duration) {
-	l.open = false
-	l.times = l.times[:0]
-	l.timing.Store(true)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	start, sent := time.Now(), 0
-	for now := start; now.Sub(start) < d; now = <-tick.C {
-		for due := int(now.Sub(start).Seconds() * rate); sent < due; sent++ {
-			n := sent % len(l.send)
-			l.inFlight[n].Add(1)
-			l.send[n](body(n))
-		}
-	}
-	l.drain()
-	l.timing.Store(false)
-	slices.Sort(l.times)
-	if len(l.times) == 0 {
-		return 0, 0
-	}
-	return l.times[len(l.times)/2], l.times[len(l.times)*99/100]
-}
-
-func (b *bench) newLoad() *load {
-	return &load{send: make([]func(string), b.customers), inFlight: make([]atomic.Int64, b.customers)}
-}
-
-// message is what a customer's client sends.
-func (b *bench) message(to stanza.JID, text string) *stanza.Element {
-	m := stanza.New("", "message", "type", "chat", "to", string(to), "id", strconv.FormatInt(time.Now().UnixNano(), 36)+text[:4]).
-		Add(stanza.Text("", "body", text), stanza.New("http://jabber.org/protocol/chatstates", "active"))
-	if b.receipts {
-		m.Add(stanza.New("urn:xmpp:receipts", "request"))
-	}
-	return m
-}
-
-// echo is the component beside which the relay is measured: one link that parses each message and sends it back.
-func (b *bench) echo() (*load, func(), error) {
-	const domain = "echo.localhost"
-	srv, err := fakeserver.New(map[string]string{domain: "s"})
-	if err != nil {
-		return nil, nil, err
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var link *component.Link
-	link, err = component.New(component.Config{Name: "echo", Address: srv.Addr(), Domain: domain, Secret: "s", Log: slog.New(slog.DiscardHandler)}, func(e component.Event) {
-		if e.Kind == component.Stanza && e.Stanza.Local == "message" {
-			from, to := e.Stanza.Attr("from"), e.Stanza.Attr("to")
-			link.Send(e.Stanza.Set("from", to).Set("to", from), 0)
-		}
-	})
-	if err != nil {
-		cancel()
-		return nil, nil, err
-	}
-	done := make(chan struct{})
-	go func() { link.Run(ctx); close(done) }()
-	srv.Wait(domain, true)
-	l := b.newLoad()
-	for n := range b.customers {
-		c := srv.Client(stanza.JID(fmt.Sprintf("c%d@customers.localhost/x", n)), func(s *stanza.Element) {
-			l.arrive(s.ChildText("", "body"))
-		})
-		l.send[n] = func(text string) { c.Send(b.message("echo@"+domain, text)) }
-	}
-	for !link.Stats().Up {
-		time.Sleep(time.Millisecond)
-	}
-	return l, func() { cancel(); <-done; srv.Close() }, nil
-}
-
-// desk starts the daemon and gives every customer a conversation.
-func (b *bench) desk(dir string) (*load, *relay.Relay, func(), error) {
-	srv, err := fakeserver.New(map[string]string{frontDomain: "f", deskDomain: "d"})
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	var toml strings.Builder
-	fmt.Fprintf(&toml, "data = %q\n[front]\ndomain = %q\nserver = %q\nsecret = \"f\"\ncustomers = [\"customers.localhost\"]\n[desk]\ndomain = %q\nserver = %q\nsecret = \"d\"\n[[queue]]\nname = \"support\"\n[web]\nlisten = \"\"\n",
-		filepath.Join(dir, "bench.db"), frontDomain, srv.Addr(), deskDomain, srv.Addr())
-	for n := range b.agents {
-		fmt.Fprintf(&toml, "[[agent]]\njid = \"a%d@agents.localhost\"\nname = \"Agent %d\"\ncapacity = %d\n", n, n, b.customers)
-	}
-	cfg, err := config.Parse(toml.String(), dir, os.LookupEnv)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	r, err := relay.New(cfg, relay.Options{})
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx) }()
-	<-r.Ready()
-	l := b.newLoad()
-	entered := make(chan struct{}, b.agents)
-	for n := range b.agents {
-		b.agent(srv, n, l, entered)
-	}
-	for range b.agents {
-		<-entered
-	}
-	for n := range b.customers {
-		c := srv.Client(stanza.JID(fmt.Sprintf("c%d@customers.localhost/x", n)), func(s *stanza.Element) {
-			l.arrive(s.ChildText("", "body"))
-		})
-		l.send[n] = func(text string) { c.Send(b.message("support@"+frontDomain, text)) }
-		l.inFlight[n].Add(1)
-		l.send[n](body(n))
-	}
-	l.drain()
-	return l, r, func() {
-		cancel()
-		if err := <-done; err != nil {
-			fmt.Fprintln(os.Stderr, "bench: relay:", err)
-		}
-		srv.Close()
-	}, nil
-}
-
-// agent is in the lobby, and answers every message by a message: half of what is relayed goes each way.
-func (b *bench) agent(srv *fakeserver.Server, n int, l *load, entered chan<- struct{}) {
-	var c *fakeserver.Client
-	ready := make(chan struct{})
-	var once sync.Once
-	c = srv.Client(stanza.JID(fmt.Sprintf("a%d@agents.localhost/x", n)), func(s *stanza.Element) {
-		<-ready
-		switch {
-		case s.Local == "message" && s.Type() == "chat":
-			text := s.ChildText("", "body")
-			if text != "" && text[0] >= '0' && text[0] <= '9' {
-				l.arrived.Add(1)
-				c.Send(stanza.New("", "message", "type", "chat", "to", string(s.From().Bare()), "id", s.ID()[:8]+s.ID()[24:]).Add(stanza.Text("", "body", text)))
+	for part := range strings.SplitSeq(*parts, ",") {
+		var err error
+		switch part {
+		case "relay":
+			b := &bench{customers: *customers, agents: *agents, window: *window, length: *runFor, receipts: *receipts}
+			err = b.run(*rounds, *profile)
+		case "rooms":
+			var sizes []int
+			if sizes, err = numbers(*sessions); err == nil {
+				err = rooms(*kinds, sizes, *roomWindow, *rounds, *roomFor, *profile)
 			}
-		case s.Local == "presence" && s.From().Resource() == fmt.Sprintf("Agent %d", n):
-			once.Do(func() { entered <- struct{}{} })
+		case "memory":
+			err = memory()
+		default:
+			err = fmt.Errorf("there is no part %q", part)
 		}
-	})
-	close(ready)
-	c.Send(stanza.New("", "presence", "to", fmt.Sprintf("lobby@%s/Agent %d", deskDomain, n)).Add(stanza.New("http://jabber.org/protocol/muc", "x")))
-}
-
-func (b *bench) run(rounds int, profile string) error {
-	dir, err := os.MkdirTemp("", "frontdesk-bench-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	echo, stopEcho, err := b.echo()
-	if err != nil {
-		return err
-	}
-	defer stopEcho()
-	desk, r, stopDesk, err := b.desk(dir)
-	if err != nil {
-		return err
-	}
-	defer stopDesk()
-	if profile != "" {
-		f, err := os.Create(profile)
 		if err != nil {
-			return err
-		}
-		defer f.Close()
-		defer pprof.StopCPUProfile()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
 		}
 	}
-	var echoes, relays, ratios, echoCPU, relayCPU []float64
-	before := r.Metrics()
-	fromDesk := desk.arrived.Load()
-	for range rounds {
-		e, ec := echo.saturate(b.window, b.length)
-		d, dc := desk.saturate(b.window, b.length)
-		echoCPU, relayCPU = append(echoCPU, ec.Seconds()*1e6), append(relayCPU, dc.Seconds()*1e6)
-		echoes, relays, ratios = append(echoes, e), append(relays, d), append(ratios, d/e)
-	}
-	relayed := float64(desk.arrived.Load() - fromDesk)
-	time.Sleep(1100 * time.Millisecond) // the metrics are at most a second old
-	desk.inFlight[0].Add(1)
-	desk.send[0](body(0))
-	desk.drain()
-	after := r.Metrics()
-	half := median(relays) / 2
-	p50, p99 := desk.paced(half/2, b.length) // an exchange is two messages
-	ep50, ep99 := echo.paced(half, b.length)
-	per := func(name string) float64 { return (after[name] - before[name]) / relayed }
-	fmt.Printf("echo (parses, writes, keeps nothing)  %8.0f messages/s\n", median(echoes))
-	fmt.Printf("relay (both ways, durable, fsync on)  %8.0f messages/s   ratio %.2f (of each round: %s)\n", median(relays), median(ratios), list(ratios))
-	fmt.Printf("processor time per message, all ends  echo %.1f µs, relay %.1f µs: ratio %.2f\n", median(echoCPU), median(relayCPU), median(echoCPU)/median(relayCPU))
-	fmt.Printf("at half of the relay's rate, relay    p50 %s  p99 %s for there and back\n", p50.Round(time.Microsecond), p99.Round(time.Microsecond))
-	fmt.Printf("at the same rate, echo                p50 %s  p99 %s\n", ep50.Round(time.Microsecond), ep99.Round(time.Microsecond))
-	fmt.Printf("per relayed message: %.2f records, %.4f fsyncs, %.0f bytes of file\n", per("log_records"), per("log_commits_total"), per("file_bytes"))
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	fmt.Printf("memory: %d MiB from the system in all, fake server and clients included; peak resident %s\n", m.Sys>>20, peak())
-	return nil
 }
 
-// cpuTime is what the process has used, user and system.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return 0
+// numbers reads a list like 10,50; each is at least 1.
+func numbers(list string) ([]int, error) {
+	var out []int
+	for s := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("%q is no number of sessions", s)
+		}
+		out = append(out, n)
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-func median(v []float64) float64 {
-	s := slices.Sorted(slices.Values(v))
-	return s[len(s)/2]
-}
-
-func list(v []float64) string {
-	var out []string
-	for _, x := range v {
-		out = append(out, fmt.Sprintf("%.2f", x))
-	}
-	return strings.Join(out, " ")
-}
-
-// peak is the most memory that the process ever had resident.
-func peak() string {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return "unknown"
-	}
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
-	line, _, _ := strings.Cut(rest, "\n")
-	return strings.TrimSpace(line)
+	return out, nil
 }
