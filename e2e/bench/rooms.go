@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"mellium.im/xmpp/component"
@@ -62,6 +64,8 @@ func rooms(kinds string, sizes []int, window, rounds int, d time.Duration, profi
 		return err
 	}
 	defer os.RemoveAll(dir)
+	ctx, quit := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // leave nothing behind
+	defer quit()
 	fmt.Printf("deliveries/s of a message to a room (%d under way); medians of %d interleaved rounds\n", window, rounds)
 	fmt.Printf("%-9s %8s  %7s %9s %8s %7s   %s\n", "server", "sessions", "desk", "prepared", "unasked", "own", "desk/prepared  desk/unasked  desk/own  messages/commit")
 	for _, s := range []struct {
@@ -73,7 +77,7 @@ func rooms(kinds string, sizes []int, window, rounds int, d time.Duration, profi
 		}
 		for i, n := range sizes {
 			name := fmt.Sprintf("%s-%d", s.name, n)
-			f, stop, err := newFanOut(filepath.Join(dir, name), s.start, n)
+			f, stop, err := newFanOut(ctx, filepath.Join(dir, name), s.start, n)
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
@@ -98,7 +102,7 @@ func rooms(kinds string, sizes []int, window, rounds int, d time.Duration, profi
 }
 
 // newFanOut starts a server, a desk and the component beside it, and lets n agents enter both rooms.
-func newFanOut(dir string, start func(context.Context, servers.Options) (*servers.Server, error), n int) (f *fanOut, stop func(), err error) {
+func newFanOut(ctx context.Context, dir string, start func(context.Context, servers.Options) (*servers.Server, error), n int) (f *fanOut, stop func(), err error) {
 	var undo []func()
 	stop = func() {
 		for i := len(undo) - 1; i >= 0; i-- {
@@ -110,8 +114,6 @@ func newFanOut(dir string, start func(context.Context, servers.Options) (*server
 			stop()
 		}
 	}()
-	ctx, cancel := context.WithCancel(context.Background())
-	undo = append(undo, cancel)
 	srv, err := start(ctx, servers.Options{
 		Dir: dir, Accounts: []string{agentsHost}, Rooms: ownDomain,
 		Components: []servers.Component{{Domain: frontDomain, Secret: "f"}, {Domain: deskDomain, Secret: "d"}, {Domain: preparedDomain, Secret: "p"}},
@@ -126,6 +128,8 @@ func newFanOut(dir string, start func(context.Context, servers.Options) (*server
 	}
 	undo = append(undo, end)
 	f = &fanOut{desk: desk}
+	ended := context.AfterFunc(ctx, func() { f.fail(ctx.Err()) })
+	undo = append(undo, func() { ended() })
 	undo = append(undo, func() {
 		for _, c := range f.sessions {
 			c.Close()
