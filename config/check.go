@@ -39,6 +39,7 @@ func (k *checker) check() {
 	k.agents()
 	k.queues()
 	k.members()
+	k.creators()
 	k.times()
 }
 

@@ -27,16 +27,19 @@ const (
 // Config is the whole file, validated. JIDs and domains are normalised (RFC
 // 7622: lower case), paths are absolute if the folder given to Parse is.
 type Config struct {
-	Data       string   `toml:"data"` // path of the bbolt file, relative to the TOML file's folder; default frontdesk.db
-	Front      Link     `toml:"front"`
-	Desk       Link     `toml:"desk"`
-	Queues     []Queue  `toml:"queue"`   // 1 to 1000
-	Agents     []Person `toml:"agent"`   // 1 to 10000
-	Members    []string `toml:"members"` // domains whose accounts may enter the lobby as members (not agents of a queue)
-	Times      Times    `toml:"times"`
-	Web        Web      `toml:"web"`
-	Log        string   `toml:"log"`          // debug, info, warn, error; default info
-	IdleIsAway bool     `toml:"idle_is_away"` // a client that says away by itself (XEP-0319) counts as away; default false
+	Data    string   `toml:"data"` // path of the bbolt file, relative to the TOML file's folder; default frontdesk.db
+	Front   Link     `toml:"front"`
+	Desk    Link     `toml:"desk"`
+	Queues  []Queue  `toml:"queue"`   // 1 to 1000
+	Agents  []Person `toml:"agent"`   // 1 to 10000
+	Members []string `toml:"members"` // domains whose accounts may enter the lobby as members (not agents of a queue)
+	// Who may create rooms at the desk: "nobody", "agents" (all of [[agent]], the default) or a list of domains. After
+	// Load these are bare JIDs and domains.
+	CreateRooms Creators `toml:"create_rooms"`
+	Times       Times    `toml:"times"`
+	Web         Web      `toml:"web"`
+	Log         string   `toml:"log"`          // debug, info, warn, error; default info
+	IdleIsAway  bool     `toml:"idle_is_away"` // a client that says away by itself (XEP-0319) counts as away; default false
 }
 
 // Link is [front] or [desk].
@@ -134,11 +137,12 @@ func parse(text, dir string, env func(string) (string, bool), mode fs.FileMode) 
 		return nil, Faults{{Line: at.Position.Line, Text: "this is no TOML: " + at.Message}}
 	}
 	c := &Config{
-		Data:  "frontdesk.db",
-		Front: Link{Name: "Help desk"},
-		Desk:  Link{Name: "Desk"},
-		Times: Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute},
-		Log:   "info",
+		Data:        "frontdesk.db",
+		Front:       Link{Name: "Help desk"},
+		Desk:        Link{Name: "Desk"},
+		Times:       Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute},
+		Log:         "info",
+		CreateRooms: Creators{everyAgent},
 	}
 	r := newReader(text)
 	r.read(c, raw)

@@ -60,7 +60,7 @@ host = "web.example"
 		Times:  Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute},
 		Web: Web{Listen: "127.0.0.1:8080", WebSocket: "ws://127.0.0.1:5280/xmpp-websocket", Host: "web.example",
 			Queue: "support"},
-		Log: "info",
+		Log: "info", CreateRooms: both,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -160,6 +160,11 @@ func TestFaults(t *testing.T) {
 				`line 19: queue.agents: "x@y" is no [[agent]]: write an [[agent]] with this jid, or leave it out here`},
 		{"queue without agents", "", "[[queue]]\nname = \"sales\"\nagents = []",
 			`line 19: queue.agents: queue "sales" has no agent: name some, or leave the key out for all of them`},
+		{"creators", "\n[front]", "create_rooms = [\"customers.example\", \"a b\"]\n[front]",
+			`line 1: create_rooms: "a b" is no domain: write one as "agents.example"` + "\n" +
+				`line 1: create_rooms: "customers.example" is a customers' host (front.customers, web.host), and nobody from there gets into the desk: leave it out`},
+		{"creators in a word", "\n[front]", "create_rooms = \"everybody\"\n[front]",
+			`line 1: create_rooms: write "agents", "nobody" or a list of domains, as ["agents.example"]`},
 		{"members", "\n[front]", "members = [\"carol@agents.example\", \"customers.example\", \"a b\", \"agents.example\", \"agents.example\"]\n[front]",
 			`line 1: members: "a b" is no domain: write one as "agents.example"` + "\n" +
 				`line 1: members: "agents.example" is there twice: leave one out` + "\n" +

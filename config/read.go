@@ -84,6 +84,17 @@ func (r *reader) value(path string, raw any, to reflect.Value) {
 	case []string:
 		r.texts(path, raw, to)
 		return
+	case Creators:
+		if word, ok := raw.(string); ok && (word == everyAgent || word == nobody) {
+			to.Set(reflect.ValueOf(Creators{word}))
+			return
+		}
+		if _, ok := raw.([]any); !ok {
+			r.mismatch(path, `write "agents", "nobody" or a list of domains, as ["agents.example"]`)
+			return
+		}
+		r.texts(path, raw, to)
+		return
 	}
 	switch to.Kind() {
 	case reflect.Struct:
@@ -120,7 +131,7 @@ func (r *reader) texts(path string, raw any, to reflect.Value) {
 		r.mismatch(path, `write a list of texts, as ["one", "two"]`)
 		return
 	}
-	to.Set(reflect.ValueOf(texts))
+	to.Set(reflect.ValueOf(texts).Convert(to.Type()))
 }
 
 func (r *reader) tables(path string, raw any, to reflect.Value) {

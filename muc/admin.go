@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"slices"
 	"strings"
 
 	"frontdesk/component/stanza"
@@ -9,7 +10,9 @@ import (
 // administration: lists of affiliations and roles, and changes of them (§8, §9, §10.3
 // to §10.8). A request with several items is done whole or not at all.
 func administration() feature {
-	return feature{iq: []handler{
+	return feature{form: []setting{
+		some("getmemberlist", "Who may get the list of members", func(s *Settings) *[]string { return &s.Lists }),
+	}, iq: []handler{
 		{atRoom, "get", nsAdmin, "query", (*step).adminList},
 		{atRoom, "set", nsAdmin, "query", (*step).adminSet},
 	}}
@@ -68,8 +71,7 @@ func (st *step) adminList() error {
 	case isAffiliation == isRole || wanted == None && isAffiliation || kind == noRole && isRole:
 		return errBadRequest
 	case isRole && who.role() < moderator,
-		isAffiliation && who.affiliation < Admin,
-		isAffiliation && wanted >= Admin && who.affiliation < Owner:
+		isAffiliation && !st.room.mayList(who, wanted):
 		return errForbidden
 	case isRole:
 		st.listRole(q, kind)
@@ -79,11 +81,25 @@ func (st *step) adminList() error {
 	return st.result(q)
 }
 
+// mayList: admins edit the lists of members and outcasts, owners all. Members are shown to the
+// roles that the room says, and where addresses are no secret members see who has which rank.
+func (r *room) mayList(who actor, wanted Affiliation) bool {
+	switch {
+	case who.affiliation == Owner, who.affiliation == Admin && wanted < Admin:
+		return true
+	case wanted < Member:
+		return false
+	case r.set.Open && who.affiliation >= Member:
+		return true
+	}
+	return wanted == Member && slices.Contains(r.set.Lists, who.role().String())
+}
+
 func (st *step) listAffiliation(q *stanza.Element, a Affiliation) {
 	for _, jid := range st.room.rank.list(a) {
 		nick := ""
 		if a > None {
-			nick = st.room.nicks[jid]
+			nick = st.room.registeredNick(stanza.JID(jid))
 		}
 		q.Add(stanza.New(nsAdmin, "item", "affiliation", a.String(), "jid", jid, "nick", nick))
 	}
@@ -104,7 +120,17 @@ func (st *step) adminSet() error {
 	if err != nil {
 		return err
 	}
-	who, draft := st.actor(), st.room.rank.draft()
+	who := st.actor()
+	if err := st.permitted(who, orders); err != nil {
+		return err
+	}
+	st.perform(who, orders)
+	return nil
+}
+
+// permitted checks all changes, with those before drafted.
+func (st *step) permitted(who actor, orders []order) (err error) {
+	draft := st.room.rank.draft()
 	owners := len(draft.list(Owner))
 	for _, o := range orders {
 		if o.target != nil {
@@ -123,7 +149,6 @@ func (st *step) adminSet() error {
 	case len(draft.granted) > maxGranted:
 		return errBusy
 	}
-	st.execute(who, orders)
 	return nil
 }
 
@@ -232,8 +257,8 @@ func mayChangeRole(who actor, o order) error {
 	return nil
 }
 
-// execute does what has been checked: who goes is told, then the one who asked, then the others.
-func (st *step) execute(who actor, orders []order) {
+// perform does what has been checked: who goes is told, then the one who asked, then the others.
+func (st *step) perform(who actor, orders []order) {
 	r := st.room
 	var gone []notice
 	var changed []*occupant
@@ -259,8 +284,8 @@ func (st *step) execute(who actor, orders []order) {
 			continue
 		}
 		st.decide(Fact{Kind: Affiliated, Room: r.local, JID: string(o.jid), Affiliation: o.affiliation, From: string(who.bare)})
-		if before < Member && o.affiliation >= Member && o.jid.Local() != "" {
-			invited = append(invited, o.jid) // §9.5; he cannot be in the room yet
+		if before < Member && o.affiliation >= Member && o.jid.Local() != "" && r.set.MembersOnly {
+			invited = append(invited, o.jid) // §9.3; he cannot be in the room yet
 		}
 		g, c := st.reaffiliate(how, raised)
 		gone, changed = append(gone, g...), append(changed, c...)
@@ -292,12 +317,12 @@ func (st *step) reaffiliate(how notice, raised map[*occupant]bool) (gone []notic
 		case now == Outcast:
 			how.codes = []int{301}
 			gone = append(gone, st.expel(r, o, how))
-		case now < Member:
+		case r.usualRole(now) == noRole:
 			how.codes = []int{321}
 			gone = append(gone, st.expel(r, o, how))
 		default:
 			was := o.role
-			o.role = usualRole(now)
+			o.role = r.usualRole(now)
 			raised[o] = was < moderator && o.role == moderator
 			changed = append(changed, o)
 		}

@@ -76,11 +76,11 @@ func (k ranks) list(a Affiliation) []string {
 	return all
 }
 
-// membership: rooms are for members (§7.2.5, §7.2.6).
+// membership: rooms are for whom they admit (§7.2.5, §7.2.6).
 func membership() feature {
 	return feature{entry: func(st *step, e *entry) error {
 		e.affiliation = st.s.standing(st.room, e.bare)
-		if e.affiliation < Member {
+		if !st.s.admits(st.room, e.bare) {
 			return st.strangerPresence()
 		}
 		return nil

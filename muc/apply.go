@@ -15,19 +15,25 @@ import (
 // nothing. A kind that it does not know is an error; a room that the config does not name any more is not.
 func (s *Service) Apply(f Fact) error {
 	switch f.Kind {
-	case Message, Private, Subject, Affiliated, Retracted:
+	case Message, Private, Subject, Affiliated, Retracted, Configured, Registered:
+	case Created:
+		s.applyCreated(f)
+		return nil
+	case Destroyed:
+		s.applyDestroyed(f)
+		return nil
 	default:
 		return fmt.Errorf("muc: unknown kind of fact %d", f.Kind)
 	}
 	r := s.newRoom(f.Room)
 	switch f.Kind {
 	case Message:
-		if f.Words != nil && historic(f.Words) {
+		if f.Words != nil && historic(f.Words) && !f.At.Before(r.since) {
 			r.past.add(f)
 		}
 	case Retracted:
 		r.past.retract(&f)
-		if f.Words != nil {
+		if f.Words != nil && !f.At.Before(r.since) {
 			r.past.add(f)
 		}
 	case Subject:
@@ -37,18 +43,37 @@ func (s *Service) Apply(f Fact) error {
 			return fmt.Errorf("muc: unknown affiliation %d", f.Affiliation)
 		}
 		r.rank.set(f.JID, f.Affiliation)
+	case Configured:
+		r.applyConfigured(f)
+	case Registered:
+		r.applyRegistered(f)
 	}
 	return nil
 }
 
 type savedState struct {
 	Rooms []savedRoom `json:"rooms"`
+	Tombs []tomb      `json:"tombs,omitempty"`
 }
 
 type savedRoom struct {
 	Room         string       `json:"room"`
 	Affiliations []savedRank  `json:"affiliations,omitempty"`
 	Subject      *savedRemark `json:"subject,omitempty"`
+	Made         *savedMade   `json:"made,omitempty"`     // by somebody, not by the config
+	Settings     *Settings    `json:"settings,omitempty"` // where they are not the config's
+	Nicks        []savedNick  `json:"nicks,omitempty"`
+}
+
+type savedMade struct {
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+	Locked bool      `json:"locked,omitempty"`
+}
+
+type savedNick struct {
+	JID  string `json:"jid"`
+	Nick string `json:"nick"`
 }
 
 type savedRank struct {
@@ -73,7 +98,11 @@ func (s *Service) Snapshot() ([]byte, error) {
 		if w := r.topic.words; w != nil {
 			sr.Subject = &savedRemark{r.topic.at, w.String()}
 		}
+		r.saveMade(&sr)
 		all.Rooms = append(all.Rooms, sr)
+	}
+	for _, name := range s.tombs.order {
+		all.Tombs = append(all.Tombs, s.tombs.byName[name])
 	}
 	return json.Marshal(all)
 }
@@ -85,7 +114,7 @@ func (s *Service) Restore(data []byte) error {
 		return fmt.Errorf("muc: snapshot: %w", err)
 	}
 	for _, sr := range all.Rooms {
-		r := s.newRoom(sr.Room)
+		r := s.restoreMade(sr)
 		for _, a := range sr.Affiliations {
 			if a.Affiliation > Owner {
 				return fmt.Errorf("muc: snapshot: unknown affiliation %d", a.Affiliation)
@@ -100,5 +129,41 @@ func (s *Service) Restore(data []byte) error {
 			r.topic = topic{sr.Subject.At, words}
 		}
 	}
+	for _, t := range all.Tombs {
+		s.tombs.add(t)
+	}
 	return nil
+}
+
+// saveMade adds what people made of the room.
+func (r *room) saveMade(sr *savedRoom) {
+	if r.open && !r.named {
+		sr.Made = &savedMade{r.maker, r.since, r.locked}
+	}
+	if sr.Made != nil || r.edited {
+		set := r.set.copied()
+		sr.Settings = &set
+	}
+	for jid, nick := range r.chosen {
+		sr.Nicks = append(sr.Nicks, savedNick{jid, nick})
+	}
+	slices.SortFunc(sr.Nicks, func(a, b savedNick) int { return strings.Compare(a.JID, b.JID) })
+}
+
+func (s *Service) restoreMade(sr savedRoom) *room {
+	if m := sr.Made; m != nil {
+		s.applyCreated(Fact{Room: sr.Room, From: m.By, At: m.At})
+	}
+	r := s.newRoom(sr.Room)
+	if sr.Made != nil && !r.named {
+		clear(r.rank.granted) // the owner is among the affiliations, if he still is one
+	}
+	if sr.Settings != nil && (sr.Made == nil || !r.named) {
+		r.applyConfigured(Fact{Settings: sr.Settings})
+	}
+	r.locked = sr.Made != nil && sr.Made.Locked && !r.named
+	for _, n := range sr.Nicks {
+		r.applyRegistered(Fact{JID: n.JID, Nick: n.Nick})
+	}
+	return r
 }

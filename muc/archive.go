@@ -9,7 +9,6 @@ import (
 )
 
 const (
-	nsForm     = "jabber:x:data"                             // XEP-0004
 	nsValidate = "http://jabber.org/protocol/xdata-validate" // XEP-0122
 
 	maxPage   = 50  // messages of one page of an archive
@@ -36,7 +35,7 @@ func archives() feature {
 type Ask struct {
 	Room       string
 	Query      *stanza.Element // the IQ, for who cannot be answered
-	Ends       bool            // the first and the last item are wanted (XEP-0313 §5), and nothing below is set
+	Ends       bool            // the first and the last item are wanted (XEP-0313 §5), and nothing below but Start is set
 	IDs        []string        // these facts only
 	After      []string        // ids, exclusive
 	Before     []string        // ids, exclusive
@@ -74,10 +73,22 @@ func (a *Ask) Wants(f *Fact) bool {
 func (a *Ask) Narrow() bool { return a.with != "" }
 
 func (st *step) ask(a *Ask) error {
+	if st.s.standing(st.room, st.from.Bare()) < Member && !st.inside() {
+		return errForbidden // who could enter, but has not
+	}
+	if since := st.room.since; a.Start.Before(since) {
+		a.Start = since // a room of the same name that is gone is another one
+	}
 	a.Room, a.Query = st.room.local, st.in
 	a.sees = st.seesAddresses()
 	st.out.Asks = append(st.out.Asks, a)
 	return nil
+}
+
+// inside reports whether a client of the sender is in the room.
+func (st *step) inside() bool {
+	bare := st.from.Bare()
+	return slices.ContainsFunc(st.room.occupants, func(o *occupant) bool { return o.bare == bare && len(o.sessions) > 0 })
 }
 
 // seesAddresses reports whether the sender may know who the occupants are.
@@ -85,7 +96,7 @@ func (st *step) seesAddresses() bool {
 	if sess := st.session(); sess != nil {
 		return sess.occ.role == moderator
 	}
-	return usualRole(st.s.standing(st.room, st.from.Bare())) == moderator
+	return st.room.usualRole(st.s.standing(st.room, st.from.Bare())) == moderator
 }
 
 func (st *step) askMetadata() error { return st.ask(&Ask{Ends: true}) }
@@ -252,7 +263,7 @@ func (s *Service) forwarded(r *room, it *Item, sees bool) *stanza.Element {
 	if bare := stanza.JID(f.From); sees && bare != "" && m.From().Resource() != "" {
 		as := s.standing(r, bare)
 		m.Add(stanza.New(nsUser, "x").Add(stanza.New(nsUser, "item", "affiliation", as.String(),
-			"role", usualRole(as).String(), "jid", string(bare))))
+			"role", r.usualRole(as).String(), "jid", string(bare))))
 	}
 	return m
 }

@@ -1,8 +1,16 @@
 package muc
 
+import (
+	"slices"
+
+	"frontdesk/component/stanza"
+)
+
 // capacity bounds a room (§7.2.9). Admins and owners still get in.
 func capacity() feature {
-	return feature{entry: func(st *step, e *entry) error {
+	seats := number("maxusers", "Occupants at most", "none", maxOccupants, []string{"10", "20", "50", "100", "200", "500", "none"},
+		func(s *Settings) *int { return &s.Seats })
+	return feature{form: []setting{seats}, entry: func(st *step, e *entry) error {
 		if e.session != nil {
 			return nil
 		}
@@ -11,6 +19,9 @@ func capacity() feature {
 			limit += spareOccupants
 		}
 		if len(st.room.sessions) >= limit {
+			return errFull
+		}
+		if seats := st.room.set.Seats; seats > 0 && e.affiliation < Admin && len(st.room.occupants) >= seats && !st.room.inside(e.bare) {
 			return errFull
 		}
 		mine := 0
@@ -24,4 +35,9 @@ func capacity() feature {
 		}
 		return nil
 	}}
+}
+
+// inside reports whether somebody is in the room already.
+func (r *room) inside(bare stanza.JID) bool {
+	return slices.ContainsFunc(r.occupants, func(o *occupant) bool { return o.bare == bare })
 }

@@ -21,6 +21,9 @@ import (
 func testConfig() Config {
 	return Config{
 		Domain: "desk.example", Name: "The desk", Denied: []string{"customers.example"}, Version: "1.2",
+		Creators: []string{"olga@agents.example", "carol@agents.example", "anna@agents.example", "bob@agents.example", "maker.example", "customers.example"},
+		Reserved: func(local string) bool { return local == "loby" },
+		Nicks:    map[string]string{"olga@agents.example": "Olga", "carol@agents.example": "Carol"},
 		Rooms: []RoomConfig{{
 			Local: "lobby", Name: "Lobby", Description: "Where all agents meet", Service: "desk", History: 4,
 			Affiliations: map[string]Affiliation{
@@ -39,7 +42,7 @@ func testConfig() Config {
 }
 
 // addressOf turns a name in a dialogue into a full JID: agents are at agents.example,
-// d… at partner.example, e… at evil.example, w… at customers.example.
+// d… at partner.example, m… at maker.example, e… at evil.example, w… at customers.example.
 func addressOf(name string) stanza.JID {
 	local, resource, ok := strings.Cut(name, "/")
 	if !ok {
@@ -49,6 +52,8 @@ func addressOf(name string) stanza.JID {
 	switch local[0] {
 	case 'd':
 		domain = "partner.example"
+	case 'm':
+		domain = "maker.example"
 	case 'e':
 		domain = "evil.example"
 	case 'w':
@@ -411,6 +416,10 @@ func (g *stage) kept() (lines []string) {
 		switch f.Kind {
 		case Private:
 			l += fmt.Sprintf(" to=%s nick=%s", f.JID, f.ToNick)
+		case Created, Destroyed, Configured:
+			l = fmt.Sprintf("%d %s from=%s", f.Kind, f.Room, f.From)
+		case Registered:
+			l = fmt.Sprintf("%d %s %s is %q", f.Kind, f.Room, f.JID, f.Nick)
 		case Affiliated:
 			l = fmt.Sprintf("%d %s from=%s %s is %s", f.Kind, f.Room, f.From, f.JID, f.Affiliation)
 		}

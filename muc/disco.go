@@ -43,7 +43,7 @@ func (st *step) serviceInfo() error {
 	return st.result(q)
 }
 
-// serviceItems lists the rooms to their members, and nothing to others: all are hidden.
+// serviceItems lists the rooms to their members, and those that are public to all who may know of them.
 func (st *step) serviceItems() error {
 	q := stanza.New(stanza.NSDiscoItems, "query")
 	switch st.in.First().Attr("node") {
@@ -54,8 +54,8 @@ func (st *step) serviceItems() error {
 		return errNotFound
 	}
 	for _, r := range st.s.order {
-		if r.open && st.s.standing(r, st.from.Bare()) >= Member {
-			q.Add(stanza.New(stanza.NSDiscoItems, "item", "jid", string(r.jid), "name", r.cfg.Name))
+		if r.open && !r.locked && (st.s.standing(r, st.from.Bare()) >= Member || st.s.listed(r, st.from.Bare())) {
+			q.Add(stanza.New(stanza.NSDiscoItems, "item", "jid", string(r.jid), "name", r.set.Name))
 		}
 	}
 	return st.result(q)
@@ -71,7 +71,7 @@ func (st *step) roomInfo() error {
 	default:
 		return errNotFound
 	}
-	q := st.s.roomFeatures(st.room, st.room.cfg.Name)
+	q := st.s.roomFeatures(st.room, st.room.set.Name)
 	form := stanza.New("jabber:x:data", "x", "type", "result")
 	form.Add(formField("FORM_TYPE", "hidden", nsMUC+"#roominfo"))
 	for _, f := range st.s.features {

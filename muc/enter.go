@@ -28,9 +28,9 @@ func (st *step) enter() error {
 			return err
 		}
 	}
-	var codes []int
+	codes := r.codes(st.created)
 	if e.nick != e.asked {
-		codes = []int{210}
+		codes = append(codes, 210)
 	}
 	sess, before := e.session, (*occupant)(nil)
 	if sess == nil {
@@ -55,7 +55,7 @@ func (st *step) enter() error {
 		first := o == nil
 		if first {
 			o = r.settle(st.s, &occupant{nick: e.nick, bare: stanza.JID(strings.Clone(string(e.bare))),
-				affiliation: e.affiliation, role: usualRole(e.affiliation)})
+				affiliation: e.affiliation, role: r.usualRole(e.affiliation)})
 		}
 		r.attach(sess, o)
 		st.welcome(sess, codes...)
@@ -78,4 +78,18 @@ func (st *step) welcome(sess *session, codes ...int) {
 	st.self(r, here(sess.occ), sess, st.in.ID(), codes...)
 	st.sendHistory(sess)
 	st.sendSubject(sess)
+}
+
+// codes tell who enters about the room (§7.2.2, §7.2.12, §10.1.1).
+func (r *room) codes(created bool) []int {
+	var codes []int
+	for _, c := range []struct {
+		code  int
+		holds bool
+	}{{100, r.set.Open}, {170, r.set.Logging}, {201, created}} {
+		if c.holds {
+			codes = append(codes, c.code)
+		}
+	}
+	return codes
 }

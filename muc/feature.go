@@ -14,6 +14,7 @@ type feature struct {
 	service []string                   // what the service's address lists in disco#info
 	room    func(*room) []string       // what a room lists; members and strangers see the same
 	info    func(*room) []field        // fields of a room's muc#roominfo form, for members
+	form    []setting                  // fields of the form that configures a room
 	iq      []handler                  // IQs to the service or to a room, from who may know of it
 	message []claim                    // messages to a room that are no group messages
 	entry   func(*step, *entry) error  // asked of who enters, in the order of the table
@@ -25,6 +26,7 @@ func features() []feature {
 	return []feature{
 		roomKind(),
 		membership(),
+		passwords(),
 		capacity(),
 		nicks(),
 		presences(),
@@ -39,6 +41,10 @@ func features() []feature {
 		hats(),
 		invitations(),
 		administration(),
+		configuration(),
+		registration(),
+		voices(),
+		logging(),
 		discovery(),
 		selfPing(),
 		pings(),

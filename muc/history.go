@@ -10,9 +10,10 @@ import (
 )
 
 // history is the end of the discussion, oldest first: at most limit messages of
-// together at most historyBytes, as XML, so that the bound is exact.
+// together at most "most" bytes, as XML, so that the bound is exact.
 type history struct {
 	limit int
+	most  int // bytes
 	bytes int
 	said  []remark
 }
@@ -25,7 +26,10 @@ type remark struct {
 
 // histories: who enters gets the end of the discussion (§7.2.13, §7.2.14).
 func histories() feature {
-	return feature{info: func(r *room) []field {
+	return feature{form: []setting{
+		number("maxhistoryfetch", "Messages that who enters gets", "", maxHistory, []string{"0", "10", "20", "50", "100"},
+			func(s *Settings) *int { return &s.History }),
+	}, info: func(r *room) []field {
 		return []field{{"muc#maxhistoryfetch", strconv.Itoa(r.past.limit)}}
 	}}
 }
@@ -34,8 +38,12 @@ func (h *history) add(f Fact) {
 	x := remark{strings.Clone(f.ID), f.At, f.Words.String()}
 	h.said = append(h.said, x)
 	h.bytes += len(x.xml)
+	h.trim()
+}
+
+func (h *history) trim() {
 	drop := 0
-	for len(h.said)-drop > h.limit || h.bytes > historyBytes {
+	for len(h.said)-drop > h.limit || h.bytes > h.most {
 		h.bytes -= len(h.said[drop].xml)
 		h.said[drop] = remark{}
 		drop++

@@ -6,11 +6,13 @@ import (
 	"frontdesk/component/stanza"
 )
 
-// invitations through the room (§7.8.2), and their refusals. Who is invited by an admin
-// becomes a member; a mere member may call only those who are members already.
+// invitations through the room (§7.8.2), and their refusals. Who is invited becomes a
+// member where he could not enter else. That is for admins, or if the room allows it for all who may speak;
+// others may call only those who could enter anyway.
 func invitations() feature {
 	return feature{
-		info: func(*room) []field { return []field{{"muc#roomconfig_allowinvites", "0"}} },
+		info: func(r *room) []field { return []field{{"muc#roomconfig_allowinvites", flag(r.set.Invites)}} },
+		form: []setting{choice("allowinvites", "Members may invite others", func(s *Settings) *bool { return &s.Invites })},
 		message: []claim{
 			{holds: holds("invite"), do: (*step).passInvites},
 			{holds: holds("decline"), do: func(st *step, _ *session) error { return st.passDecline() }, outside: (*step).passDecline},
@@ -40,7 +42,7 @@ func (st *step) passInvites(*session) error {
 			return errMalformed
 		case st.s.shut(to):
 			return errNotAllowed
-		case now < Member && who.affiliation < Admin:
+		case !st.s.admits(st.room, to) && who.affiliation < Admin && (!st.room.set.Invites || who.role() < participant):
 			return errForbidden
 		case now == Outcast:
 			return errNotAllowed
@@ -53,7 +55,7 @@ func (st *step) passInvites(*session) error {
 		return errBusy
 	}
 	for i, c := range calls {
-		if st.s.standing(st.room, c.to) < Member {
+		if !st.s.admits(st.room, c.to) {
 			st.decide(Fact{Kind: Affiliated, Room: st.room.local, JID: string(c.to), Affiliation: Member, From: string(who.bare)})
 		}
 		reason := cut(strings.TrimSpace(c.inv.ChildText(nsUser, "reason")), maxStatus)
@@ -85,9 +87,12 @@ func (r *room) invitation(from stanza.JID, reason, id string) *stanza.Element {
 	if reason != "" {
 		inv.Add(stanza.Text(nsUser, "reason", reason))
 	}
-	return stanza.New("", "message", "from", string(r.jid), "id", id).Add(
-		stanza.New(nsUser, "x").Add(inv),
-		stanza.New("jabber:x:conference", "x", "jid", string(r.jid), "reason", reason))
+	x, direct := stanza.New(nsUser, "x").Add(inv), stanza.New("jabber:x:conference", "x", "jid", string(r.jid), "reason", reason)
+	if r.set.Protected {
+		x.Add(stanza.Text(nsUser, "password", r.set.Secret))
+		direct.Set("password", r.set.Secret)
+	}
+	return stanza.New("", "message", "from", string(r.jid), "id", id).Add(x, direct)
 }
 
 // passDecline tells the inviter, who must be in the room or a member of it.

@@ -20,6 +20,9 @@ func (st *step) leave(sess *session) {
 // part takes one session out of the room; how says what to tell about it.
 func (st *step) part(r *room, sess *session, how notice, id string) {
 	o := sess.occ
+	if r.locked {
+		how.ended = ended("", "", "") // §10.1.3
+	}
 	how.occ, how.jid, how.gone = o, sess.jid, true
 	last := r.detach(sess)
 	st.self(r, how, sess, id)
@@ -47,6 +50,7 @@ func (st *step) expel(r *room, o *occupant, how notice) notice {
 // forget tells outside that a session is gone.
 func (st *step) forget(r *room, s *session) {
 	st.event(Left, r, s)
+	st.left = append(st.left, r)
 	st.out.Rows = append(st.out.Rows, Row{Key: rowKey(r, s.jid)})
 }
 

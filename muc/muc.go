@@ -37,6 +37,12 @@ type Config struct {
 	// needed; false where that is nothing. It is asked when somebody takes a message back; nil knows nothing.
 	Past func(room, id string) (Fact, bool)
 
+	// Who may create rooms by entering them (§10.1): bare JIDs and whole domains. They may know which rooms there are.
+	Creators []string
+	// Reserved reports whether no room that somebody creates may have this name; nil: all are free.
+	Reserved func(local string) bool
+	Nicks    map[string]string // by bare JID: forced in rooms that somebody created, too
+
 	Version   string // of the program, for jabber:iq:version; "" is "unknown"
 	MaxStanza int    // bytes that may leave in one stanza; default 256 KiB
 	// Who is no member of any room learns nothing: identical answers for rooms that exist and that do not.
@@ -62,6 +68,10 @@ const (
 	Subject    Kind = 102 // Room, From, Nick; words are the stanza
 	Affiliated Kind = 103 // Room, JID, Affiliation, From who did it
 	Retracted  Kind = 110 // as Message, and the message Target is taken back: by its author, or by a moderator (words are from the room)
+	Created    Kind = 104 // Room, From its owner; locked until Configured
+	Configured Kind = 105 // Room, From, Settings
+	Destroyed  Kind = 106 // Room, Reason, JID of the room to go to; From, "" for one that ended by itself and may be made anew
+	Registered Kind = 107 // Room, JID, Nick that is his, "" for none any more
 )
 
 // Fact is what was decided. JIDs are bare. Words are as everybody got them: from the occupant, without
@@ -78,6 +88,8 @@ type Fact struct {
 	JID         string          `json:"jid,omitempty"`
 	Affiliation Affiliation     `json:"aff,omitempty"`
 	Target      string          `json:"target,omitempty"` // stanza-id of a message
+	Settings    *Settings       `json:"settings,omitempty"`
+	Reason      string          `json:"reason,omitempty"`
 }
 
 // Sending is a stanza for one or more addresses; the stanza's own to is replaced by each. Elements
@@ -136,6 +148,7 @@ type Session struct {
 // Bounds. Who meets one gets an error of type wait (or modify, for what will never fit).
 const (
 	defaultHistory   = 50        // messages
+	maxHistory       = 100       // messages of history that an owner may choose
 	historyBytes     = 1 << 20   // of history a room, as XML
 	defaultMaxStanza = 256 << 10 // bytes
 	headroom         = 4 << 10   // bytes that a reflected stanza may be longer than what came in
@@ -149,6 +162,10 @@ const (
 	maxKnownNicks    = 8         // nicks that a session's server may still send its unavailable to
 	maxItems         = 100       // items of one muc#admin request, invitations of one message
 	maxGranted       = 10_000    // affiliations a room beyond the config's
+	madeHistory      = 128 << 10 // bytes of history of a room that somebody created
+	maxRooms         = 1000      // that people created
+	maxRoomsEach     = 50        // that one of them created
+	maxTombs         = 10_000    // destroyed rooms that nobody may enter again
 	maxRelayed       = 1024      // IQs under way between occupants
 	maxRelayedEach   = 32        // of one session
 	relayTimeout     = 60 * time.Second

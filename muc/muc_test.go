@@ -295,7 +295,7 @@ func TestBounds(t *testing.T) {
 	if got := condition("carol@agents.example/phone"); got != "modify/bad-request" {
 		t.Errorf("too many items: %s", got)
 	}
-	h := history{limit: 1000}
+	h := history{limit: 1000, most: historyBytes}
 	for range 40 {
 		h.add(Fact{Words: stanza.Text("", "body", big[:100<<10])})
 	}

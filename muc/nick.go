@@ -30,7 +30,7 @@ func (r *room) nickFor(bare stanza.JID, asked string) (string, error) {
 	if !ok {
 		return "", errMalformed
 	}
-	if r.reserved[fold(nick)] || r.taken(bare, nick) {
+	if owner, kept := r.chosenBy[fold(nick)]; kept && owner != string(bare) || r.reserved[fold(nick)] || r.taken(bare, nick) {
 		return "", errConflict
 	}
 	if o := r.byNick[fold(nick)]; o != nil {
@@ -145,7 +145,7 @@ func fold(nick string) string {
 // reservedNick answers disco#info for x-roomuser-item.
 func (st *step) reservedNick() error {
 	q := stanza.New(stanza.NSDiscoInfo, "query", "node", nodeNick)
-	if nick := st.room.nicks[string(st.from.Bare())]; nick != "" {
+	if nick := st.room.registeredNick(st.from.Bare()); nick != "" {
 		q.Add(identity("conference", "text", nick))
 	}
 	return st.result(q)

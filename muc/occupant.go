@@ -24,17 +24,6 @@ func roleNamed(name string) (role, bool) {
 	return role(max(i, 0)), i >= 0
 }
 
-// usualRole is who enters with that affiliation (§5.1.2).
-func usualRole(a Affiliation) role {
-	switch {
-	case a >= Admin:
-		return moderator
-	case a >= Member:
-		return participant
-	}
-	return noRole
-}
-
 func (a Affiliation) String() string {
 	return [...]string{"outcast", "none", "member", "admin", "owner"}[a]
 }
@@ -53,6 +42,7 @@ type occupant struct {
 	id          string // XEP-0421
 	sessions    []*session
 	seen        string // what the others were shown last (session.xml)
+	public      bool   // the others have been shown him
 }
 
 // session is one client in a room.

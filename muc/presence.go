@@ -10,7 +10,16 @@ import (
 // presences is what is said about occupants (§7.1, §7.7): one muc#user element
 // in everything that leaves, never one that came in.
 func presences() feature {
-	return feature{forged: named(nsMUC, nsUser, nsAdmin, "http://jabber.org/protocol/muc#owner")}
+	return feature{form: []setting{
+		{name: "muc#roomconfig_whois", typ: "list-single", label: "Who sees addresses", options: []string{"moderators", "anyone"},
+			get: func(s *Settings) []string { return []string{either(s.Open, "anyone", "moderators")} },
+			set: func(s *Settings, v []string) bool {
+				text := strings.Join(v, "")
+				s.Open = text == "anyone"
+				return s.Open || text == "moderators"
+			}},
+		some("presencebroadcast", "Whose presence others see", func(s *Settings) *[]string { return &s.Broadcast }),
+	}, forged: named(nsMUC, nsUser, nsAdmin, nsOwner)}
 }
 
 // notice is something to be said about an occupant.
@@ -22,6 +31,7 @@ type notice struct {
 	rename        string // the new nick, with code 303
 	actor, reason string
 	codes         []int
+	ended         *stanza.Element // <destroy/>, with the room
 }
 
 // here is the notice that an occupant is in the room as he is.
@@ -55,7 +65,7 @@ func (n notice) stanza(r *room, jid stanza.JID, id string, codes ...int) *stanza
 	if n.reason != "" {
 		item.Add(stanza.Text(nsUser, "reason", n.reason))
 	}
-	x := stanza.New(nsUser, "x").Add(item)
+	x := stanza.New(nsUser, "x").Add(item, n.ended)
 	for _, c := range codes {
 		x.Add(status(c))
 	}
@@ -69,8 +79,17 @@ func status(code int) *stanza.Element {
 	return stanza.New(nsUser, "status", "code", strconv.Itoa(code))
 }
 
-// others tells it to all but the occupant's own sessions and one more.
+// others tells it to all but the occupant's own sessions and one more. Whose role is not broadcast is
+// not seen; who is not seen any more goes.
 func (st *step) others(r *room, n notice, but *session) {
+	if seen := n.occ.public; !r.visible(n.occ) || n.gone {
+		if !seen {
+			return
+		}
+		n.gone, n.occ.public = true, false
+	} else {
+		n.occ.public = true
+	}
 	var seeing, blind []stanza.JID
 	for _, o := range r.occupants {
 		if o == n.occ {
@@ -79,7 +98,7 @@ func (st *step) others(r *room, n notice, but *session) {
 		for _, s := range o.sessions {
 			switch {
 			case s == but:
-			case o.role == moderator:
+			case r.sees(o):
 				seeing = append(seeing, s.jid)
 			default:
 				blind = append(blind, s.jid)
@@ -101,9 +120,12 @@ func (st *step) self(r *room, n notice, s *session, id string, codes ...int) {
 
 // view tells one session about another's occupant.
 func (st *step) view(r *room, o *occupant, to *session) {
+	if !r.visible(o) && o != to.occ {
+		return
+	}
 	n := here(o)
 	jid := n.jid
-	if to.occ.role != moderator {
+	if !r.sees(to.occ) {
 		jid = ""
 	}
 	st.send(to.jid, n.stanza(r, jid, ""))

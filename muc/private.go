@@ -1,13 +1,26 @@
 package muc
 
-import "frontdesk/component/stanza"
+import (
+	"slices"
+	"strings"
+
+	"frontdesk/component/stanza"
+)
 
 // privateMessages: from one occupant to another (§7.5). They go to all sessions of
 // his, so their servers are asked for no copies.
 func privateMessages() feature {
-	return feature{info: func(*room) []field {
-		return []field{{"muc#roomconfig_allowpm", "anyone"}}
-	}}
+	who := []string{"anyone", "participants", "moderators", "none"}
+	return feature{
+		info: func(r *room) []field { return []field{{"muc#roomconfig_allowpm", r.set.Whispers}} },
+		form: []setting{{name: "muc#roomconfig_allowpm", typ: "list-single", label: "Who may send private messages", options: who,
+			get: func(s *Settings) []string { return []string{s.Whispers} },
+			set: func(s *Settings, v []string) bool {
+				i := slices.Index(who, strings.Join(v, ""))
+				s.Whispers = who[max(i, 0)]
+				return i >= 0
+			}}},
+	}
 }
 
 // whisper is a message to an occupant.
@@ -21,6 +34,13 @@ func (st *step) whisper(sess *session) error {
 	o := st.room.byNick[fold(st.to.Resource())]
 	if o == nil {
 		return errNotFound
+	}
+	switch allowed := st.room.set.Whispers; {
+	case o == st.room.desk:
+	case allowed == "none":
+		return errNotAllowed
+	case allowed == "moderators" && sess.occ.role < moderator, allowed == "participants" && sess.occ.role < participant:
+		return errForbidden
 	}
 	m, err := st.said(sess.occ)
 	if err != nil {

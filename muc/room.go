@@ -3,6 +3,7 @@ package muc
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"frontdesk/component/stanza"
 )
@@ -11,11 +12,18 @@ import (
 type room struct {
 	local     string
 	jid       stanza.JID
-	open      bool // named in the config; else only its facts are kept, in case it comes back
-	cfg       RoomConfig
+	open      bool // it is there; else only its facts are kept, in case the config names it again
+	named     bool // by the config; else somebody created it
+	locked    bool // not configured yet: for its owners only
+	edited    bool // configured at runtime
+	maker     string
+	since     time.Time // when it was created
+	set       Settings
 	rank      ranks
 	nicks     map[string]string // forced, by bare JID
 	reserved  map[string]bool   // folded nicks that nobody else may take
+	chosen    map[string]string // nicks that people registered, by bare JID
+	chosenBy  map[string]string // and whose they are, by folded nick
 	topic     topic
 	past      history
 	desk      *occupant   // the service's own, nil for none
@@ -30,26 +38,34 @@ func (s *Service) newRoom(local string) *room {
 	if r := s.rooms[local]; r != nil {
 		return r
 	}
-	r := &room{
-		local:    strings.Clone(local),
-		jid:      stanza.MakeJID(local, s.domain, ""),
-		rank:     ranks{floor: map[string]Affiliation{}, granted: map[string]Affiliation{}},
-		nicks:    map[string]string{},
-		reserved: map[string]bool{},
-		past:     history{limit: defaultHistory},
-		byNick:   map[string]*occupant{},
-		sessions: map[stanza.JID]*session{},
-	}
+	r := s.draftRoom(local)
 	s.rooms[r.local] = r
 	s.order = append(s.order, r)
 	return r
 }
 
+// draftRoom returns a room that nobody knows of.
+func (s *Service) draftRoom(local string) *room {
+	return &room{
+		local:    strings.Clone(local),
+		jid:      stanza.MakeJID(local, s.domain, ""),
+		rank:     ranks{floor: map[string]Affiliation{}, granted: map[string]Affiliation{}},
+		nicks:    map[string]string{},
+		reserved: map[string]bool{},
+		chosen:   map[string]string{},
+		chosenBy: map[string]string{},
+		past:     history{limit: defaultHistory, most: madeHistory},
+		byNick:   map[string]*occupant{},
+		sessions: map[stanza.JID]*session{},
+	}
+}
+
 func (r *room) configure(s *Service, rc RoomConfig) {
-	r.open, r.cfg = true, rc
-	if rc.History > 0 {
+	r.open, r.named = true, true
+	if r.past.most = historyBytes; rc.History > 0 {
 		r.past.limit = rc.History
 	}
+	r.set = fixed(rc, r.past.limit)
 	for jid, a := range rc.Affiliations {
 		r.rank.floor[strings.ToLower(jid)] = a
 	}
@@ -103,18 +119,23 @@ func (r *room) everyone() []stanza.JID {
 	return to
 }
 
-// roomKind is what all rooms are in this service (§4.2).
-func roomKind() feature {
-	return feature{
-		service: []string{nsMUC},
-		room: always(nsMUC, "muc_hidden", "muc_membersonly", "muc_semianonymous",
-			"muc_persistent", "muc_unmoderated", "muc_unsecured"),
-		info: func(r *room) []field {
-			return []field{
-				{"muc#roomconfig_roomname", r.cfg.Name},
-				{"muc#roominfo_description", r.cfg.Description},
-				{"muc#roominfo_occupants", itoa(len(r.occupants))},
-			}
-		},
+// usualRole is who enters with that affiliation (§5.1.2).
+func (r *room) usualRole(a Affiliation) role {
+	switch {
+	case a >= Admin:
+		return moderator
+	case a >= Member, a == None && !r.set.MembersOnly && !r.set.Moderated:
+		return participant
+	case a == None && !r.set.MembersOnly:
+		return visitor
 	}
+	return noRole
 }
+
+// visible reports whether the others see the occupant's presence.
+func (r *room) visible(o *occupant) bool {
+	return o == r.desk || slices.Contains(r.set.Broadcast, o.role.String())
+}
+
+// sees reports whether an occupant sees the others' addresses.
+func (r *room) sees(o *occupant) bool { return o.role == moderator || r.set.Open }

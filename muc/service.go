@@ -22,6 +22,10 @@ type Service struct {
 	order    []*room // of the config, then those of which only facts tell
 	relayed  relayed
 	orphans  []orphan
+	creators map[string]bool
+	reserved func(string) bool
+	nicks    map[string]string
+	tombs    tombs
 }
 
 type handlerKey struct {
@@ -47,6 +51,16 @@ func New(cfg Config, salt []byte) *Service {
 		handlers: map[handlerKey]func(*step) error{},
 		rooms:    map[string]*room{},
 		relayed:  relayed{byID: map[string]*question{}, asking: map[stanza.JID]int{}},
+		creators: map[string]bool{},
+		reserved: cfg.Reserved,
+		nicks:    map[string]string{},
+		tombs:    tombs{byName: map[string]tomb{}},
+	}
+	for _, c := range cfg.Creators {
+		s.creators[strings.ToLower(c)] = true
+	}
+	for jid, nick := range cfg.Nicks {
+		s.nicks[strings.ToLower(jid)] = nick
 	}
 	if s.limit == 0 {
 		s.limit = defaultMaxStanza
@@ -77,7 +91,9 @@ type step struct {
 	in       *stanza.Element
 	id       string
 	from, to stanza.JID
-	room     *room // that to names, nil where there is none
+	room     *room // that to names, nil where there is none, or one that the sender may not know of yet
+	created  bool  // by this step
+	left     []*room
 	out      Out
 }
 
@@ -93,12 +109,13 @@ func (s *Service) Step(now time.Time, in *stanza.Element, id string) Out {
 	if err := st.route(); err != nil {
 		st.refuse(err)
 	}
+	st.sweep()
 	return st.out
 }
 
 func (s *Service) begin(now time.Time, in *stanza.Element, id string) *step {
 	st := &step{s: s, now: now, in: in, id: id, from: in.From(), to: in.To()}
-	if r := s.rooms[st.to.Local()]; r != nil && r.open {
+	if r := s.rooms[st.to.Local()]; r != nil && r.open && (!r.locked || s.standing(r, st.from.Bare()) == Owner) {
 		st.room = r
 	}
 	return st
@@ -164,8 +181,10 @@ func (st *step) routePresence() error {
 		return nil
 	case st.stranger():
 		return st.strangerPresence()
+	case st.room == nil && typ == "" && st.in.Has(nsMUC, "x"):
+		return st.create()
 	case st.room == nil:
-		return errNotAllowed // rooms are made by the config (§10.1.1)
+		return errNotAllowed
 	}
 	switch typ {
 	case "":

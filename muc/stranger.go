@@ -25,19 +25,31 @@ func (s *Service) shut(bare stanza.JID) bool {
 func (st *step) stranger() bool {
 	bare := st.from.Bare()
 	if st.room != nil {
-		return st.s.standing(st.room, bare) < Member
+		return !st.s.admits(st.room, bare)
 	}
 	return !st.s.known(bare)
 }
 
-// known reports whether bare is a member of any room.
+// known reports whether bare is a member of any room of the config, or may make rooms: he may know
+// which rooms there are, and enter those that are for everybody.
 func (s *Service) known(bare stanza.JID) bool {
 	for _, r := range s.order {
-		if r.open && s.standing(r, bare) >= Member {
+		if r.named && s.standing(r, bare) >= Member {
 			return true
 		}
 	}
-	return false
+	return s.mayCreate(bare)
+}
+
+// admits reports whether the room is open to bare, password and seats aside.
+func (s *Service) admits(r *room, bare stanza.JID) bool {
+	a := s.standing(r, bare)
+	return a >= Member || a == None && r.open && !r.set.MembersOnly && s.known(bare)
+}
+
+// listed reports whether bare, who is not admitted, may know of the room.
+func (s *Service) listed(r *room, bare stanza.JID) bool {
+	return r != nil && r.set.Public && s.standing(r, bare) == None && s.known(bare)
 }
 
 func (st *step) strangerPresence() error {
@@ -57,11 +69,17 @@ func (st *step) strangerIQ() error {
 	case get && q.Is(stanza.NSDiscoInfo, "query"):
 		switch q.Attr("node") {
 		case "":
+			if st.s.listed(st.room, st.from.Bare()) {
+				return st.result(st.s.roomFeatures(st.room, st.room.set.Name))
+			}
 			return st.result(st.s.roomFeatures(nil, st.to.Local()))
 		case nodeNick:
 			return st.result(stanza.New(stanza.NSDiscoInfo, "query", "node", nodeNick))
 		}
 		return errNotFound
+	}
+	if q.Space == nsRegister && st.s.listed(st.room, st.from.Bare()) {
+		return errNotAllowed // §7.10
 	}
 	return errForbidden
 }

@@ -12,20 +12,22 @@ type topic struct {
 	words *stanza.Element
 }
 
-// subjects (§7.2.15, §8.1): moderators set it, who enters always gets it, even if there is none.
+// subjects (§7.2.15, §8.1): moderators set it, or whoever may speak, who enters always gets it, even if there is none.
 func subjects() feature {
-	return feature{info: func(r *room) []field {
+	return feature{form: []setting{
+		choice("changesubject", "Who may speak may set the subject", func(s *Settings) *bool { return &s.Subjects }),
+	}, info: func(r *room) []field {
 		return []field{
 			{"muc#roominfo_subject", r.topic.words.ChildText("", "subject")},
-			{"muc#roominfo_subjectmod", "0"},
-			{"muc#roominfo_changesubject", "0"},
-			{"muc#roomconfig_changesubject", "0"},
+			{"muc#roominfo_subjectmod", flag(r.set.Subjects)},
+			{"muc#roominfo_changesubject", flag(r.set.Subjects)},
+			{"muc#roomconfig_changesubject", flag(r.set.Subjects)},
 		}
 	}}
 }
 
 func (st *step) setSubject(sess *session) error {
-	if sess.occ.role < moderator {
+	if as := sess.occ.role; as < moderator && (as < participant || !st.room.set.Subjects) {
 		return errForbidden
 	}
 	m, err := st.said(sess.occ)

@@ -12,7 +12,7 @@ func vcards() feature {
 		iq: []handler{
 			{atService, "get", nsVCard, "vCard", func(st *step) error { return st.result(vcard(st.s.name, "")) }},
 			{atRoom, "get", nsVCard, "vCard", func(st *step) error {
-				return st.result(vcard(st.room.cfg.Name, st.room.cfg.Description))
+				return st.result(vcard(st.room.set.Name, st.room.set.Description))
 			}},
 			{atRoom, "set", nsVCard, "vCard", func(*step) error { return errForbidden }}, // the config names rooms
 		},

@@ -31,7 +31,7 @@ func rowKey(r *room, jid stanza.JID) string { return r.local + "\x00" + string(j
 // keep puts the session's row out.
 func (st *step) keep(r *room, s *session) {
 	v := rowValue{Nick: s.occ.nick, Presence: s.xml, Nicks: s.nicks}
-	if s.occ.role != usualRole(s.occ.affiliation) {
+	if s.occ.role != r.usualRole(s.occ.affiliation) {
 		v.Role = s.occ.role.String()
 	}
 	value, err := json.Marshal(v)
@@ -61,7 +61,7 @@ func (s *Service) RestoreSession(key string, value []byte) error {
 	}
 	a := s.standing(r, jid.Bare())
 	nick, refused := r.nickFor(jid.Bare(), v.Nick)
-	if !r.open || a < Member || refused != nil || nick != v.Nick || len(r.sessions) >= maxOccupants+spareOccupants {
+	if !r.open || !s.admits(r, jid.Bare()) || refused != nil || nick != v.Nick || len(r.sessions) >= maxOccupants+spareOccupants {
 		s.orphans = append(s.orphans, orphan{r, jid, v.Nick})
 		return nil
 	}
@@ -70,14 +70,14 @@ func (s *Service) RestoreSession(key string, value []byte) error {
 	}
 	o := r.byNick[fold(nick)]
 	if o == nil {
-		as := usualRole(a)
-		if kept, ok := roleNamed(v.Role); ok && kept != noRole && a == Member {
+		as := r.usualRole(a)
+		if kept, ok := roleNamed(v.Role); ok && kept != noRole && a <= Member {
 			as = kept
 		}
 		o = r.settle(s, &occupant{nick: nick, bare: jid.Bare(), affiliation: a, role: as})
 	}
 	r.attach(&session{jid: jid, presence: p, xml: v.Presence, nicks: v.Nicks}, o)
-	o.seen = o.best().xml
+	o.seen, o.public = o.best().xml, r.visible(o)
 	return nil
 }
 
@@ -93,6 +93,8 @@ func (s *Service) Verify(now time.Time) Out {
 		st.forget(x.room, sess)
 	}
 	s.orphans = nil
+	st.left = append(st.left, s.order...)
+	st.sweep()
 	for _, sess := range s.unconfirmed() {
 		r, nick := sess.room(s), sess.occ.nick
 		sess.asked = s.keyed("verify", string(r.jid), string(sess.jid), now.UTC().Format(time.RFC3339Nano))
@@ -117,6 +119,7 @@ func (s *Service) Expire(now time.Time) Out {
 	for _, sess := range s.unconfirmed() {
 		st.dropped(sess.room(s), sess)
 	}
+	st.sweep()
 	return st.out
 }
 

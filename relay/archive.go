@@ -234,11 +234,15 @@ func (r *Relay) picked(a *muc.Ask, ask store.Query) (page []store.Record, more, 
 
 // ends returns the first and the last item of a room's archive, or none.
 func (r *Relay) ends(a *muc.Ask, before uint64) ([]store.Record, error) {
-	first, _, err := r.sift(roomArchive(a.Room), store.Query{Before: before, Limit: 1}, maxSifted, wanted(a))
+	ask, _, err := r.bounds(a, before)
+	if err != nil {
+		return nil, err
+	}
+	first, _, err := r.sift(roomArchive(a.Room), store.Query{After: ask.After, Before: before, Limit: 1}, maxSifted, wanted(a))
 	if err != nil || len(first) == 0 {
 		return nil, err
 	}
-	last, _, err := r.sift(roomArchive(a.Room), store.Query{Before: before, Limit: 1, Last: true}, maxSifted, wanted(a))
+	last, _, err := r.sift(roomArchive(a.Room), store.Query{After: ask.After, Before: before, Limit: 1, Last: true}, maxSifted, wanted(a))
 	return append(first, last...), err
 }
 

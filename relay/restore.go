@@ -92,9 +92,23 @@ func (r *Relay) replay(rec store.Record) error {
 	return nil
 }
 
-// restoreRooms puts sessions back, and the newest messages into the lobby's history.
+// restoreRooms puts sessions back, and the newest messages into the rooms' histories.
 func (r *Relay) restoreRooms() error {
-	page, _, err := r.store.Page(roomArchive(lobby), store.Query{Limit: 4 * historyLength, Last: true})
+	for _, room := range r.rooms.Rooms() {
+		if err := r.restoreHistory(room); err != nil {
+			return err
+		}
+	}
+	return r.store.Rows(tableSession, func(key string, value []byte) error {
+		if err := r.rooms.RestoreSession(key, value); err != nil {
+			r.log.Warn("a session is not restored: its client has to enter again", "err", err)
+		}
+		return nil
+	})
+}
+
+func (r *Relay) restoreHistory(room string) error {
+	page, _, err := r.store.Page(roomArchive(room), store.Query{Limit: 4 * historyLength, Last: true})
 	if err != nil {
 		return err
 	}
@@ -104,15 +118,10 @@ func (r *Relay) restoreRooms() error {
 			err = r.rooms.Apply(f)
 		}
 		if err != nil { // a message that somebody sent must not keep the desk from starting
-			r.log.Warn("a message is left out of the lobby's history", "record", rec.Seq, "err", err)
+			r.log.Warn("a message is left out of a room's history", "record", rec.Seq, "err", err)
 		}
 	}
-	return r.store.Rows(tableSession, func(key string, value []byte) error {
-		if err := r.rooms.RestoreSession(key, value); err != nil {
-			r.log.Warn("a session is not restored: its client has to enter again", "err", err)
-		}
-		return nil
-	})
+	return nil
 }
 
 // snapshot keeps the state of both machines as it is after the last committed record.

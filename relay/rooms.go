@@ -2,6 +2,7 @@ package relay
 
 import (
 	"crypto/rand"
+	"regexp"
 	"sort"
 	"strings"
 	"time"
@@ -45,11 +46,19 @@ func (r *Relay) roomsConfig() muc.Config {
 	}
 	return muc.Config{
 		Domain: r.cfg.Desk.Domain, Name: r.cfg.Desk.Name,
-		Denied: append([]string{r.cfg.Front.Domain}, r.cfg.Front.Customers...),
-		Rooms:  []muc.RoomConfig{room},
-		Past:   r.past,
+		Denied:   append([]string{r.cfg.Front.Domain}, r.cfg.Front.Customers...),
+		Rooms:    []muc.RoomConfig{room},
+		Creators: r.cfg.CreateRooms, Reserved: reserved, Nicks: room.Nicks, Past: r.past,
 	}
 }
+
+// reserved reports whether an address at the desk is no room's that somebody may create.
+func reserved(local string) bool {
+	return local == lobby || local == deskLocal || local == "case" || contactLike.MatchString(local)
+}
+
+// contactLike matches what contacts are named, now or ever.
+var contactLike = regexp.MustCompile(`^[^.]+\.\d+$`)
 
 // fromRoom hands a stanza to muc, a command typed into the lobby to the desk.
 func (r *Relay) fromRoom(s *stanza.Element) {

@@ -8,6 +8,7 @@ type Error struct {
 	Text      string
 	By        JID      // who refuses, where that is not the address written to
 	App       *Element // application-specific condition, or nil
+	URI       string   // of gone and redirect
 }
 
 func (e Error) Error() string {
@@ -19,7 +20,7 @@ func (e Error) Error() string {
 
 // Element returns the <error/> child.
 func (e Error) Element() *Element {
-	el := New("", "error", "type", e.Type, "by", string(e.By)).Add(New(NSStanzas, e.Condition))
+	el := New("", "error", "type", e.Type, "by", string(e.By)).Add(New(NSStanzas, e.Condition).AddText(e.URI))
 	if e.Text != "" {
 		el.Add(Text(NSStanzas, "text", e.Text))
 	}
@@ -59,7 +60,7 @@ func ErrorOf(s *Element) (Error, bool) {
 		case c.Space == NSStanzas && c.Local == "text":
 			e.Text = c.Text()
 		case c.Space == NSStanzas:
-			e.Condition = c.Local
+			e.Condition, e.URI = c.Local, c.Text()
 		default:
 			e.App = c
 		}
