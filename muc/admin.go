@@ -302,6 +302,24 @@ func (st *step) perform(who actor, orders []order) {
 	for i, jid := range invited {
 		st.invite(jid, who, "", nil, i)
 	}
+	if r.named {
+		st.recheck()
+	}
+}
+
+// recheck takes those out of rooms for everybody who, by a change in a room of the config, are not of the
+// service any more.
+func (st *step) recheck() {
+	for _, r := range st.s.order {
+		if r.named || len(r.sessions) == 0 {
+			continue
+		}
+		for _, o := range slices.Clone(r.occupants) {
+			if !st.s.admits(r, o.bare) {
+				st.others(r, st.expel(r, o, notice{codes: []int{321}}), nil)
+			}
+		}
+	}
 }
 
 // reaffiliate brings all occupants to what their affiliations are now.

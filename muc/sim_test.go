@@ -20,10 +20,25 @@ type simulation struct {
 }
 
 type client struct {
-	jid  stanza.JID
+	jid   stanza.JID
+	rooms map[string]*view
+}
+
+// view is a client's picture of a room.
+type view struct {
 	in   bool              // by what it was told: 110 came
 	seen map[string]string // nick → affiliation, role and show
 	nick string
+}
+
+// simRooms: team and den are there when somebody has made them.
+var simRooms = []string{"lobby", "team", "den"}
+
+func (c *client) view(room string) *view {
+	if c.rooms[room] == nil {
+		c.rooms[room] = &view{}
+	}
+	return c.rooms[room]
 }
 
 // run checks after every step what must always hold:
@@ -36,78 +51,127 @@ func (m *simulation) run(steps int) {
 		c := m.clients[m.rng.IntN(len(m.clients))]
 		what := m.act(c)
 		m.now = m.now.Add(time.Duration(m.rng.IntN(2000)) * time.Millisecond)
-		m.deliver(fmt.Sprintf("step %d: %s: %s", i, c.jid, what))
+		m.deliver(fmt.Sprintf("step %d: %s", i, what))
 	}
 }
 
 func (m *simulation) act(c *client) string {
 	nicks := []string{"Anna", "Bob", "Carol", "Dave", "Dora", "desk", "Nobody", " Dave "}
 	nick := nicks[m.rng.IntN(len(nicks))]
-	to := "lobby@desk.example/" + nick
+	local := simRooms[m.rng.IntN(len(simRooms))]
+	room := local + "@desk.example"
+	to := room + "/" + nick
 	var xml string
-	switch m.rng.IntN(14) {
+	switch m.rng.IntN(18) {
 	case 0, 1, 2:
 		xml = fmt.Sprintf(`<presence id='j' to='%s'><x xmlns='%s'/><show>%s</show></presence>`, to, nsMUC, m.show())
 	case 3, 4:
 		xml = fmt.Sprintf(`<presence id='p' to='%s'><show>%s</show></presence>`, to, m.show())
 	case 5:
-		if c.nick != "" {
-			to = "lobby@desk.example/" + c.nick
+		if own := c.view(local).nick; own != "" {
+			to = room + "/" + own
 		}
 		xml = fmt.Sprintf(`<presence type='unavailable' to='%s'/>`, to)
 	case 6, 7:
-		xml = `<message type='groupchat' id='m' to='lobby@desk.example'><body>x</body></message>`
+		xml = fmt.Sprintf(`<message type='groupchat' id='m' to='%s'><body>x</body></message>`, room)
 	case 8:
 		xml = fmt.Sprintf(`<message type='chat' id='c' to='%s'><body>x</body></message>`, to)
 	case 9:
-		xml = fmt.Sprintf(`<iq type='set' id='k' to='lobby@desk.example'><query xmlns='%s'><item nick='%s' role='%s'/></query></iq>`,
-			nsAdmin, nick, []string{"none", "visitor", "participant", "moderator"}[m.rng.IntN(4)])
+		xml = fmt.Sprintf(`<iq type='set' id='k' to='%s'><query xmlns='%s'><item nick='%s' role='%s'/></query></iq>`,
+			room, nsAdmin, nick, []string{"none", "visitor", "participant", "moderator"}[m.rng.IntN(4)])
 	case 10:
 		target := m.clients[m.rng.IntN(len(m.clients))].jid.Bare()
-		xml = fmt.Sprintf(`<iq type='set' id='a' to='lobby@desk.example'><query xmlns='%s'><item jid='%s' affiliation='%s'/></query></iq>`,
-			nsAdmin, target, Affiliation(m.rng.IntN(5)))
+		xml = fmt.Sprintf(`<iq type='set' id='a' to='%s'><query xmlns='%s'><item jid='%s' affiliation='%s'/></query></iq>`,
+			room, nsAdmin, target, Affiliation(m.rng.IntN(5)))
 	case 11:
-		xml = `<message type='error' to='lobby@desk.example'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`
+		xml = fmt.Sprintf(`<message type='error' to='%s'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`, room)
 	case 12:
 		xml = fmt.Sprintf(`<iq type='get' id='v' to='%s'><query xmlns='jabber:iq:version'/></iq>`, to)
 	case 13:
 		m.restart()
 		m.take(m.s.Verify(m.now))
 		return "restart"
+	case 14, 15:
+		xml = fmt.Sprintf(`<iq type='set' id='f' to='%s'><query xmlns='%s'><x xmlns='%s' type='submit'>%s</x></query></iq>`, room, nsOwner, nsForm, m.form())
+	case 16:
+		xml = fmt.Sprintf(`<iq type='set' id='r' to='%s'><query xmlns='%s'><x xmlns='%s' type='submit'><field var='%s'><value>%s</value></field></x></query></iq>`,
+			room, nsRegister, nsForm, fieldNick, nick)
+	case 17:
+		what := "<x xmlns='jabber:x:data' type='cancel'/>"
+		if m.rng.IntN(4) == 0 && local == "den" { // else there would be nothing left to destroy
+			what = "<destroy/>"
+		}
+		xml = fmt.Sprintf(`<iq type='set' id='d' to='%s'><query xmlns='%s'>%s</query></iq>`, room, nsOwner, what)
+	}
+	if r := m.s.rooms[local]; r != nil && r.maker != "" && strings.Contains(xml, nsOwner) {
+		for _, x := range m.clients {
+			if string(x.jid.Bare()) == r.maker { // others are refused most of the time
+				c = x
+			}
+		}
 	}
 	m.send(c.jid, parse(m.t, xml))
-	return xml
+	return string(c.jid) + ": " + xml
+}
+
+// form is a random change of a room's settings, or none.
+func (m *simulation) form() string {
+	fields := []string{"moderatedroom", "membersonly", "persistentroom", "publicroom", "allowinvites", "changesubject", "whois", "presencebroadcast", ""}
+	switch f := fields[m.rng.IntN(len(fields))]; f {
+	case "":
+		return ""
+	case "whois":
+		return fmt.Sprintf("<field var='muc#roomconfig_whois'><value>%s</value></field>", []string{"anyone", "moderators"}[m.rng.IntN(2)])
+	case "presencebroadcast":
+		values := "<value>moderator</value>"
+		if m.rng.IntN(2) == 0 {
+			values += "<value>participant</value><value>visitor</value>"
+		}
+		return "<field var='muc#roomconfig_presencebroadcast'>" + values + "</field>"
+	default:
+		return fmt.Sprintf("<field var='muc#roomconfig_%s'><value>%d</value></field>", f, m.rng.IntN(2))
+	}
 }
 
 func (m *simulation) show() string { return []string{"away", "dnd", "xa", "chat"}[m.rng.IntN(4)] }
 
 func (m *simulation) deliver(after string) {
-	want := fmt.Sprint(m.picture())
 	for _, c := range m.clients {
-		left := m.inbox[c.jid]
-		for _, e := range left {
+		for _, e := range m.inbox[c.jid] {
 			m.see(c, e, after)
 		}
-		sess, in := m.s.Session("lobby", c.jid)
-		if in != c.in || in && sess.Nick != c.nick {
-			m.t.Fatalf("%s\n%s thinks that it is in the room: %v as %q; it is: %v as %q", after, c.jid, c.in, c.nick, in, sess.Nick)
+		for _, room := range simRooms {
+			v := c.view(room)
+			sess, in := m.s.Session(room, c.jid)
+			if in != v.in || in && sess.Nick != v.nick {
+				m.t.Fatalf("%s\n%s thinks that it is in %s: %v as %q; it is: %v as %q", after, c.jid, room, v.in, v.nick, in, sess.Nick)
+			}
+			if in && fmt.Sprint(v.seen) != fmt.Sprint(m.picture(room, c.jid)) {
+				m.t.Fatalf("%s\n%s has seen %v\nbut there are %v", after, c.jid, v.seen, m.picture(room, c.jid))
+			}
 		}
-		if in && fmt.Sprint(c.seen) != want {
-			m.t.Fatalf("%s\n%s has seen %v\nbut there are %v", after, c.jid, c.seen, want)
+	}
+	for _, r := range m.s.order {
+		if r.fleeting() {
+			m.t.Fatalf("%s\n%s is there, though nobody is in it", after, r.local)
 		}
 	}
 	clear(m.inbox)
 	m.events, m.fresh = nil, nil
 }
 
-func (m *simulation) picture() map[string]string {
+// picture is what a client should see: everybody whose role is broadcast, and himself.
+func (m *simulation) picture(room string, by stanza.JID) map[string]string {
 	all := map[string]string{}
-	for _, o := range m.s.rooms["lobby"].occupants {
+	r := m.s.rooms[room]
+	for _, o := range r.occupants {
 		show := ""
 		if s := o.best(); s != nil {
 			show = s.presence.ChildText("", "show")
 		}
-		all[o.nick] = fmt.Sprintf("%v %v %s", o.affiliation, o.role, show)
+		if r.visible(o) || o == r.sessions[by].occ {
+			all[o.nick] = fmt.Sprintf("%v %v %s", o.affiliation, o.role, show)
+		}
 	}
 	return all
 }
@@ -116,9 +180,11 @@ func (m *simulation) picture() map[string]string {
 func (m *simulation) see(c *client, e *stanza.Element, after string) {
 	x := e.Child(nsUser, "x")
 	invited := x.Has(nsUser, "invite")
+	room := e.From().Local()
+	v := c.view(room)
 	if e.Local != "presence" || e.Type() == "error" || e.Type() == "unsubscribed" {
-		if m.s.Affiliation("lobby", c.jid) < Member && e.Type() != "error" && e.Type() != "result" && !invited && !c.in {
-			m.t.Fatalf("%s\n%s is no member and received %s", after, c.jid, e)
+		if r := m.s.rooms[room]; (r == nil || !m.s.admits(r, c.jid.Bare())) && e.Type() != "error" && e.Type() != "result" && !invited && !v.in {
+			m.t.Fatalf("%s\n%s is not admitted and received %s", after, c.jid, e)
 		}
 		return
 	}
@@ -128,43 +194,57 @@ func (m *simulation) see(c *client, e *stanza.Element, after string) {
 		codes += " " + s.Attr("code")
 	}
 	self := strings.Contains(codes, " 110")
-	if !self && !c.in && c.seen == nil {
-		c.seen = map[string]string{} // the others come before oneself
+	if !v.in && v.seen == nil {
+		v.seen = map[string]string{} // the others come before oneself
 	}
 	if jid := item.Attr("jid"); jid != "" && stanza.JID(jid) != c.jid {
 		if self {
 			m.t.Fatalf("%s\n%s received another's address: %s", after, c.jid, e)
 		}
-		if o := m.s.rooms["lobby"].sessions[c.jid]; o != nil && o.occ.role != moderator && !strings.Contains(after, nsAdmin) {
+		if r := m.s.rooms[room]; r != nil && r.sessions[c.jid] != nil && !r.sees(r.sessions[c.jid].occ) && !strings.Contains(after, nsAdmin) && !strings.Contains(after, nsOwner) {
 			m.t.Fatalf("%s\n%s, no moderator, received %s", after, c.jid, e)
 		}
 	}
 	if strings.Contains(codes, "307 333") { // was never in the room
+		v.seen = nil
 		return
 	}
 	if e.Type() == "unavailable" {
-		delete(c.seen, nick)
+		delete(v.seen, nick)
 		if self && !strings.Contains(codes, "303") {
-			c.in, c.nick, c.seen = false, "", nil
+			*v = view{}
 		}
 		return
 	}
-	c.seen[nick] = item.Attr("affiliation") + " " + item.Attr("role") + " " + e.ChildText("", "show")
+	v.seen[nick] = item.Attr("affiliation") + " " + item.Attr("role") + " " + e.ChildText("", "show")
 	if self {
-		c.in, c.nick = true, nick
+		v.in, v.nick = true, nick
 	}
 }
 
 func TestSimulation(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(16) {
+	var facts [16][]Fact
+	t.Cleanup(func() { // after all seeds: a simulation in which something never happens proves nothing of it
+		kinds := map[Kind]int{}
+		for _, f := range slices.Concat(facts[:]...) {
+			kinds[f.Kind]++
+		}
+		for _, k := range []Kind{Message, Private, Affiliated, Created, Configured, Destroyed, Registered} {
+			if kinds[k] < 10 {
+				t.Errorf("%d facts of kind %d: %v", kinds[k], k, kinds)
+			}
+		}
+	})
+	for seed := range facts {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			m := &simulation{stage: newStage(t), rng: rand.New(rand.NewPCG(seed, 1))}
-			for _, j := range []string{"olga", "carol", "anna", "anna/laptop", "bob", "dave", "dave/laptop", "dora", "eve", "walter"} {
-				m.clients = append(m.clients, &client{jid: addressOf(j)})
+			m := &simulation{stage: newStage(t), rng: rand.New(rand.NewPCG(uint64(seed), 1))}
+			for _, j := range []string{"olga", "carol", "anna", "anna/laptop", "bob", "dave", "dave/laptop", "dora", "mia", "mia/laptop", "eve", "walter"} {
+				m.clients = append(m.clients, &client{jid: addressOf(j), rooms: map[string]*view{}})
 			}
-			m.run(250)
+			m.run(500)
+			facts[seed] = m.facts
 		})
 	}
 }
@@ -175,8 +255,8 @@ func TestSame(t *testing.T) {
 	render := func() string {
 		var b strings.Builder
 		m := &simulation{stage: newStage(t), rng: rand.New(rand.NewPCG(7, 7))}
-		for _, j := range []string{"olga", "carol", "anna", "anna/laptop", "dave", "dora"} {
-			m.clients = append(m.clients, &client{jid: addressOf(j)})
+		for _, j := range []string{"olga", "carol", "anna", "anna/laptop", "dave", "dora", "mia"} {
+			m.clients = append(m.clients, &client{jid: addressOf(j), rooms: map[string]*view{}})
 		}
 		for range 300 {
 			m.act(m.clients[m.rng.IntN(len(m.clients))])
@@ -212,6 +292,16 @@ func FuzzStep(f *testing.F) {
 		f.Add(fmt.Sprintf(p, "lobby@desk.example"), uint8(2))
 	}
 	f.Add(`<iq type='set' to='lobby@desk.example'/>`, uint8(1))
+	for _, x := range []string{
+		`<presence to='den@desk.example/N'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
+		`<iq type='set' to='lobby@desk.example'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'><field var='muc#roomconfig_roomdesc'><value>x</value></field></x></query></iq>`,
+		`<iq type='set' to='lobby@desk.example'><query xmlns='http://jabber.org/protocol/muc#owner'><destroy jid='a@b'/></query></iq>`,
+		`<iq type='set' to='lobby@desk.example'><query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'><field var='muc#register_roomnick'><value>x</value></field></x></query></iq>`,
+		`<message to='lobby@desk.example'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field><field var='muc#request_allow'><value>1</value></field><field var='muc#roomnick'><value>desk</value></field></x></message>`,
+	} {
+		f.Add(x, uint8(1))
+		f.Add(x, uint8(3))
+	}
 	f.Add(`<iq to='lobby@desk.example'><x/></iq>`, uint8(2))
 	f.Add(`<iq type='result' to='lobby@desk.example/Anna'>text</iq>`, uint8(1))
 	f.Add(`<presence to='@desk.example/'/>`, uint8(2))
