@@ -2,6 +2,7 @@ package muc
 
 import (
 	"strings"
+	"time"
 
 	"frontdesk/component/stanza"
 )
@@ -93,4 +94,13 @@ func (s *Service) Rooms() []string {
 		}
 	}
 	return all
+}
+
+// Began is when somebody created the room that has this name now: what its archive holds from before was said in
+// another one, by others. Zero for rooms of the config and where there is none.
+func (s *Service) Began(room string) time.Time {
+	if r := s.rooms[room]; r != nil && r.open {
+		return r.since
+	}
+	return time.Time{}
 }

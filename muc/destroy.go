@@ -64,7 +64,7 @@ func (st *step) end(by, venue stanza.JID, reason, password string) {
 		o.affiliation = None // §10.9, whatever he was
 		st.expel(r, o, notice{ended: ended(venue, reason, password)})
 	}
-	st.decide(Fact{Kind: Destroyed, Room: r.local, From: string(by), JID: string(venue), Reason: reason})
+	st.decide(Fact{Kind: Destroyed, Room: r.local, From: string(by), JID: strings.Clone(string(venue)), Reason: reason})
 }
 
 func ended(venue stanza.JID, reason, password string) *stanza.Element {
