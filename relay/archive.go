@@ -22,9 +22,9 @@ var errWide = stanza.Error{Type: "wait", Condition: "resource-constraint", Text:
 // asideArchive names what belongs to a room and is nobody's to page through: private messages, affiliations.
 func asideArchive(room string) string { return "aside:" + room }
 
-func archiveOf(f *muc.Fact) string {
+func (r *Relay) archiveOf(f *muc.Fact) string {
 	if f.Kind.Archived() {
-		return roomArchive(f.Room)
+		return r.roomArchive(f.Room)
 	}
 	return asideArchive(f.Room)
 }
@@ -79,7 +79,7 @@ func (r *Relay) answerRoom(a *muc.Ask, before uint64) muc.Out {
 			if len(a.IDs) > 0 {
 				recs, more, found, err = r.picked(a, ask)
 			} else {
-				recs, more, err = r.sift(roomArchive(a.Room), ask, maxSifted, wanted(a))
+				recs, more, err = r.sift(r.roomArchive(a.Room), ask, maxSifted, wanted(a))
 			}
 		}
 	}
@@ -168,7 +168,7 @@ func (r *Relay) archivedAt(room, id string, before uint64) (uint64, bool) {
 		return 0, false
 	}
 	rec, ok := r.record(seq)
-	return seq, ok && rec.Archive == roomArchive(room) && muc.Kind(rec.Kind).Archived()
+	return seq, ok && rec.Archive == r.roomArchive(room) && muc.Kind(rec.Kind).Archived()
 }
 
 // record returns a record of the log, or of the batch.
@@ -238,11 +238,11 @@ func (r *Relay) ends(a *muc.Ask, before uint64) ([]store.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	first, _, err := r.sift(roomArchive(a.Room), store.Query{After: ask.After, Before: before, Limit: 1}, maxSifted, wanted(a))
+	first, _, err := r.sift(r.roomArchive(a.Room), store.Query{After: ask.After, Before: before, Limit: 1}, maxSifted, wanted(a))
 	if err != nil || len(first) == 0 {
 		return nil, err
 	}
-	last, _, err := r.sift(roomArchive(a.Room), store.Query{After: ask.After, Before: before, Limit: 1, Last: true}, maxSifted, wanted(a))
+	last, _, err := r.sift(r.roomArchive(a.Room), store.Query{After: ask.After, Before: before, Limit: 1, Last: true}, maxSifted, wanted(a))
 	return append(first, last...), err
 }
 

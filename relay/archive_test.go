@@ -60,7 +60,7 @@ func spoken(r *Relay, seq uint64, at time.Time, nick, body string) store.Record 
 		stanza.Text("", "body", body),
 		stanza.New("urn:xmpp:occupant-id:0", "occupant-id", "id", "FvuS5Q1P0LxEHWIOrJZiS8XYKnHJUHXzZPhTTVv6Q0w"),
 		stanza.New(stanza.NSSID, "stanza-id", "by", room, "id", f.ID))
-	return store.Record{Time: at, Side: store.Agents, Archive: archiveOf(&f), Kind: uint16(f.Kind), Numbers: mustJSON(&f), Content: m.AppendXML(nil)}
+	return store.Record{Time: at, Side: store.Agents, Archive: r.archiveOf(&f), Kind: uint16(f.Kind), Numbers: mustJSON(&f), Content: m.AppendXML(nil)}
 }
 
 // query asks the lobby's archive.
@@ -99,11 +99,11 @@ func library(t *testing.T, r *Relay, rng *rand.Rand, n int) []remembered {
 		rec := spoken(r, seq, at, nick, body)
 		switch rng.IntN(10) {
 		case 0: // as files of the first days have them
-			rec.Kind, rec.Archive = uint16(muc.Private), roomArchive(lobby)
+			rec.Kind, rec.Archive = uint16(muc.Private), r.roomArchive(lobby)
 		case 1:
-			rec.Archive = roomArchive("other")
+			rec.Archive = r.roomArchive("other")
 		case 2:
-			rec = store.Record{Time: at, Side: store.Agents, Archive: roomArchive(lobby), Kind: uint16(muc.Affiliated), Numbers: []byte(`{"room":"lobby"}`)}
+			rec = store.Record{Time: at, Side: store.Agents, Archive: r.roomArchive(lobby), Kind: uint16(muc.Affiliated), Numbers: []byte(`{"room":"lobby"}`)}
 		default:
 			said = append(said, remembered{r.ids.of(seq), nick, at})
 		}

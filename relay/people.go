@@ -28,6 +28,7 @@ const (
 	tableWatch     = "watch"     // queue \x00 JID → who is told of the queue's presence
 	tableAgent     = "agent"     // bare JID → what was done for an agent once
 	tableSession   = "session"   // muc's rows
+	tableRoom      = "room"      // local name of a room that somebody made → number of the record of that
 	tableRetracted = "retracted" // id of a group message, or room, author and his id for it → number of the record that took it back
 )
 

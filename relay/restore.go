@@ -108,7 +108,7 @@ func (r *Relay) restoreRooms() error {
 }
 
 func (r *Relay) restoreHistory(room string) error {
-	page, _, err := r.store.Page(roomArchive(room), store.Query{Limit: 4 * historyLength, Last: true})
+	page, _, err := r.store.Page(r.roomArchive(room), store.Query{Limit: 4 * historyLength, Last: true})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"regexp"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,8 +22,15 @@ const (
 	historyLength = 50
 )
 
-// roomArchive names the archive of a room. A thread's is its number; no room's name can be taken for one.
-func roomArchive(room string) string { return "room:" + room }
+// roomArchive names the archive of a room. No name can be taken for a thread's, which is a number; and a room that
+// somebody makes has one of its own, so that what was said in a former room of that name stays there.
+func (r *Relay) roomArchive(room string) string {
+	var made uint64
+	if r.row(tableRoom, room, &made) {
+		return "room:" + room + ":" + strconv.FormatUint(made, 10)
+	}
+	return "room:" + room
+}
 
 func (r *Relay) roomsConfig() muc.Config {
 	room := muc.RoomConfig{
@@ -105,7 +113,10 @@ func (r *Relay) tellSession(to stanza.JID, text string) {
 func (r *Relay) rooming(o muc.Out) {
 	for i := range o.Facts {
 		f := &o.Facts[i]
-		rec := store.Record{Time: r.now, Side: store.Agents, Archive: archiveOf(f), Kind: uint16(f.Kind), Numbers: mustJSON(f)}
+		if f.Kind == muc.Created {
+			r.put(tableRoom, f.Room, r.next)
+		}
+		rec := store.Record{Time: r.now, Side: store.Agents, Archive: r.archiveOf(f), Kind: uint16(f.Kind), Numbers: mustJSON(f)}
 		if f.Words != nil {
 			rec.Content = f.Words.AppendXML(nil)
 		}
