@@ -113,7 +113,6 @@ func (r *Relay) agentMessage(t *thread, agent string, s *stanza.Element) {
 	case m.tooLong():
 		r.send(r.back, errTooLong.Reply(s))
 	case m.hasWords():
-		r.decide(dispatch.Active{Agent: agent}, nil)
 		r.agentWrote(t, agent, s, m)
 	default:
 		r.agentSignal(t, agent, m)
@@ -125,6 +124,9 @@ func (r *Relay) agentWrote(t *thread, agent string, s *stanza.Element, m *intake
 	r.fill(t)
 	correction := m.replace != ""
 	v, text := judge(m.Body)
+	if v != plain || correction || m.react != "" || m.retract != "" {
+		r.decide(dispatch.Active{Agent: agent}, nil) // what he says otherwise tells dispatch by itself
+	}
 	if v != plain {
 		r.stopComposing(t) // nothing of this reaches the customer, who may have seen it being typed
 	}

@@ -99,9 +99,11 @@ func (r *Relay) customerWrote(q *queue, c *customer, from stanza.JID, m *intake)
 	} else {
 		r.rebind(c, from)
 	}
-	if name := cleanName(m.nick); name != "" && name != c.Name {
-		c.Name = name
-		r.saveCustomer(c)
+	if m.nick != "" && m.nick != c.Name {
+		if name := cleanName(m.nick); name != "" && name != c.Name {
+			c.Name = name
+			r.saveCustomer(c)
+		}
 	}
 	t := r.thread(c.Threads[q.name])
 	w := &m.words
