@@ -70,6 +70,7 @@ func (r *Relay) fromContact(s *stanza.Element) {
 	p := r.staff[agent]
 	var t *thread
 	if p != nil {
+		agent = p.JID // the config's string: what is kept of it holds no stanza in memory
 		t = r.contactOf(s.To().Local())
 	}
 	if t != nil && !r.maySee(agent, t) {
@@ -156,7 +157,7 @@ func (r *Relay) agentWrote(t *thread, agent string, s *stanza.Element, m *intake
 		return
 	}
 	err := r.decide(dispatch.AgentSaid{Thread: t.N, Agent: agent, Saved: t.Saved},
-		&utterance{thread: t, queue: t.Queue, customer: t.customer, by: agent, words: w})
+		&utterance{thread: t, customer: t.customer, words: w})
 	t.composing = false
 	if err != nil {
 		r.answer(s, noticeMark+"Nothing was sent. "+r.explain(err, t))

@@ -10,9 +10,7 @@ import (
 // utterance is what was said with an input of dispatch, for the record of it.
 type utterance struct {
 	thread   *thread // nil: dispatch is about to number a new one
-	queue    string
 	customer *customer
-	by       string
 	words    *words
 }
 

@@ -128,7 +128,7 @@ func (r *Relay) customerWrote(q *queue, c *customer, from stanza.JID, m *intake)
 	if t != nil {
 		in.Thread, in.Saved = t.N, t.Saved
 	}
-	r.decide(in, &utterance{thread: t, queue: q.name, customer: c, words: w})
+	r.decide(in, &utterance{thread: t, customer: c, words: w})
 }
 
 // amends reports whether the words change old ones instead of adding to them.

@@ -39,7 +39,6 @@ type customer struct {
 	Full    stanza.JID        `json:"full,omitempty"` // last known client; "" once it is known to be gone
 	Name    string            `json:"name,omitempty"`
 	Key     string            `json:"key,omitempty"` // hash of the web page's key
-	Lang    string            `json:"lang,omitempty"`
 	Threads map[string]uint64 `json:"threads,omitempty"`
 }
 
@@ -103,9 +102,6 @@ func (r *Relay) idKey(by, id string) uint64 {
 }
 
 func (r *Relay) remember(t *thread, seq uint64, by string, w *words, at time.Time) {
-	if by != "" && r.staff[by] != nil {
-		by = r.staff[by].JID
-	}
 	// A piece of a stanza would keep all of it in memory, hence the clone.
 	s := said{seq: seq, key: r.idKey(by, w.ID), sum: w.sum(r.seed), at: at.UnixNano(), by: by, id: strings.Clone(w.ID), root: w.Replace}
 	if len(t.recent) < maxRecent {

@@ -252,8 +252,9 @@ func (r *Relay) loop(closed <-chan struct{}) error {
 	}
 }
 
-// begin proves that the disk takes a commit, of a size that leaves room to work with. While it is full the links are up and everything
-// is answered with a temporary error; it returns once there is room, or the links have ended.
+// begin proves that the disk takes a commit, of a size that leaves room to work with. While it is
+// full the links are up and everything is answered with a temporary error; it returns once there is
+// room, or the links have ended.
 func (r *Relay) begin(closed <-chan struct{}) error {
 	r.tickClock()
 	r.put(tableMeta, "room", make([]byte, startRoom))
@@ -289,10 +290,11 @@ func (r *Relay) begin(closed <-chan struct{}) error {
 			}
 		}
 		cancel()
-		var err error
-		if r.store, err = store.Open(r.cfg.Data); err != nil {
+		again, err := store.Open(r.cfg.Data)
+		if err != nil {
 			return err
 		}
+		r.store = again
 	}
 	if r.broken != nil {
 		return r.broken

@@ -88,6 +88,9 @@ func (r *Relay) fromRoom(s *stanza.Element) {
 func (r *Relay) roomCommand(from stanza.JID, m *intake, v verdict, text string) {
 	var reply string
 	agent := string(from.Bare())
+	if p := r.staff[agent]; p != nil {
+		agent = p.JID
+	}
 	switch {
 	case v == refused:
 		reply = textLater
@@ -305,13 +308,14 @@ func (r *Relay) deskJID() stanza.JID { return stanza.MakeJID(deskLocal, r.back.d
 
 // fromDeskContact takes what is sent to the desk's own contact: commands, and presences of accounts.
 func (r *Relay) fromDeskContact(s *stanza.Element) {
-	agent := string(s.From().Bare())
-	if r.staff[agent] == nil {
+	p := r.staff[string(s.From().Bare())]
+	if p == nil {
 		if s.Local != "presence" {
 			r.send(r.back, stanza.Error{Type: "cancel", Condition: "item-not-found"}.Reply(s))
 		}
 		return
 	}
+	agent := p.JID
 	switch s.Local {
 	case "iq":
 		r.send(r.back, personIQ(s, "client", "bot", r.cfg.Desk.Name, contactFeatures))
@@ -356,7 +360,7 @@ func (r *Relay) accountPresence(agent string, s *stanza.Element) {
 		clients := r.accounts[agent]
 		if clients == nil {
 			clients = map[stanza.JID]dispatch.Session{}
-			r.accounts[strings.Clone(agent)] = clients
+			r.accounts[agent] = clients
 		}
 		if _, known := clients[s.From()]; known || len(clients) < maxClients {
 			show, idle := showOf(s)
