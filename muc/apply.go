@@ -44,6 +44,7 @@ func (s *Service) Apply(f Fact) error {
 		}
 		r.rank.set(f.JID, f.Affiliation)
 	case Configured:
+		s.tombs.remove(f.Room)
 		r.applyConfigured(f)
 	case Registered:
 		r.applyRegistered(f)

@@ -18,7 +18,7 @@ func (s *Service) mayCreate(bare stanza.JID) bool {
 // create is presence with <x xmlns=muc/> to a room that the sender cannot see.
 func (st *step) create() error {
 	s, local, bare := st.s, strings.Clone(st.to.Local()), st.from.Bare()
-	if t, ok := s.tombs.byName[local]; ok {
+	if t, ok := s.tombs.byName[local]; ok && !t.opens(bare) {
 		return gone(t)
 	}
 	switch there := s.rooms[local]; {

@@ -1,14 +1,16 @@
 package muc
 
 import (
+	"slices"
 	"strings"
 	"time"
 
 	"frontdesk/component/stanza"
 )
 
-// tombs are rooms that their owners destroyed (§10.9): nobody enters there again, but
-// is shown the way. At most maxTombs, the oldest go.
+// tombs are rooms that their owners destroyed (§10.9): nobody enters there again, but is shown the way. Who
+// destroyed one may make it anew, unless it has moved elsewhere: nobody else gets those who still know the
+// name. At most maxTombs, the oldest go.
 type tombs struct {
 	byName map[string]tomb
 	order  []string
@@ -17,6 +19,7 @@ type tombs struct {
 type tomb struct {
 	Room  string    `json:"room"`
 	Venue string    `json:"venue,omitempty"` // the room to go to instead
+	By    string    `json:"by,omitempty"`    // who destroyed it; "" where a snapshot of before does not say
 	At    time.Time `json:"at"`
 }
 
@@ -30,6 +33,16 @@ func (t *tombs) add(x tomb) {
 		t.order = t.order[1:]
 	}
 }
+
+// remove lets the name go: a room is there again.
+func (t *tombs) remove(room string) {
+	if _, ok := t.byName[room]; ok {
+		delete(t.byName, room)
+		t.order = slices.DeleteFunc(t.order, func(x string) bool { return x == room })
+	}
+}
+
+func (t tomb) opens(bare stanza.JID) bool { return t.Venue == "" && t.By == string(bare) }
 
 func gone(t tomb) error {
 	e := stanza.Error{Type: "cancel", Condition: "gone"}
@@ -84,7 +97,7 @@ func (s *Service) applyDestroyed(f Fact) {
 	}
 	s.drop(f.Room)
 	if f.From != "" {
-		s.tombs.add(tomb{f.Room, f.JID, f.At})
+		s.tombs.add(tomb{Room: f.Room, Venue: f.JID, By: f.From, At: f.At})
 	}
 }
 
