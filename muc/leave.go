@@ -20,9 +20,6 @@ func (st *step) leave(sess *session) {
 // part takes one session out of the room; how says what to tell about it.
 func (st *step) part(r *room, sess *session, how notice, id string) {
 	o := sess.occ
-	if r.locked {
-		how.ended = ended("", "", "") // §10.1.3
-	}
 	how.occ, how.jid, how.gone = o, sess.jid, true
 	last := r.detach(sess)
 	st.self(r, how, sess, id)
@@ -32,6 +29,17 @@ func (st *step) part(r *room, sess *session, how notice, id string) {
 		st.refresh(r, o, nil)
 	}
 	st.forget(r, sess)
+	if r.locked && len(r.sessions) == 0 {
+		st.abandoned(r, sess.jid)
+	}
+}
+
+// abandoned tells who left a room last that it ended, as it was never configured (§10.1.3). The room says so
+// itself, behind the answer to his leaving (§7.14): a client of the library Smack waits in vain for an answer that
+// holds <destroy/>.
+func (st *step) abandoned(r *room, jid stanza.JID) {
+	x := stanza.New(nsUser, "x").Add(stanza.New(nsUser, "item", "affiliation", None.String(), "role", noRole.String()), ended("", "", ""))
+	st.send(jid, stanza.New("", "presence", "type", "unavailable", "from", string(r.jid)).Add(x))
 }
 
 // expel takes a whole occupant out and tells its own sessions. The notice that it
