@@ -10,18 +10,21 @@ import (
 type agent struct {
 	id       string
 	known    bool // in the config
-	capacity int
+	capacity int  // by the config
+	limit    int  // by his own word, 0 for none
 	queues   []*queue
 
 	sessions Availability // what they say
 	duty     Duty
 	missed   bool
 	grace    timer
+	back     timer     // ends his duty
+	asked    int       // transfers that are offered to him
 	since    time.Time // of avail
 
 	avail Availability // follows from sessions, duty and missed
 	owned line
-	free  bool // known, available and under his capacity
+	free  bool // known, available and under his capacity, what is offered to him included
 	woken bool // in Desk.woken
 }
 
@@ -32,13 +35,21 @@ func (d *Desk) agent(id string) *agent {
 	a := d.agents[id]
 	if a == nil {
 		a = &agent{id: id}
-		a.grace.agent = a
+		a.grace.agent, a.back.agent = a, a
 		d.agents[id] = a
 	}
 	return a
 }
 
-func (a *agent) of(q *queue) bool { return slices.Contains(a.queues, q) }
+func (a *agent) of(q *queue) bool { return q != nil && slices.Contains(a.queues, q) }
+
+// most is how many conversations he has at once.
+func (a *agent) most() int {
+	if a.limit > 0 {
+		return a.limit
+	}
+	return a.capacity
+}
 
 // gone tells that nothing can reach him until he comes back.
 func (a *agent) gone() bool { return a.sessions == Offline || a.duty == Off }
@@ -97,12 +108,42 @@ func (d *Desk) sessions(in Sessions) error {
 
 func (d *Desk) told(in Told) error {
 	a, err := d.speaker(in.Agent)
-	if err != nil || in.Duty == a.duty {
+	if err != nil {
 		return err
 	}
+	f := Fact{Kind: DutySet, Agent: a.id, Duty: in.Duty}
+	if in.Duty == AwayNow && in.For > 0 {
+		f.Until = d.clock.Add(in.For)
+	}
+	if in.Duty != a.duty || !f.Until.IsZero() || a.back.pos > 0 {
+		d.setDuty(a, f)
+	}
+	return nil
+}
+
+func (d *Desk) setDuty(a *agent, f Fact) {
 	wasGone := a.gone()
-	d.emit(Fact{Kind: DutySet, Agent: a.id, Duty: in.Duty})
+	d.emit(f)
 	d.present(a, a.sessions, wasGone)
+}
+
+// dutyOver ends what an agent said for a time.
+func (d *Desk) dutyOver(a *agent) { d.setDuty(a, Fact{Kind: DutySet, Agent: a.id}) }
+
+// setCapacity is an agent's word on how many he takes, or a supervisor's.
+func (d *Desk) setCapacity(in SetCapacity) error {
+	if _, err := d.speaker(in.By); err != nil {
+		return err
+	}
+	a := d.agents[in.Agent]
+	switch {
+	case a == nil || !a.known:
+		return ErrNotAgent
+	case in.Max < 0 || in.Max > MaxCapacity:
+		return ErrRange
+	case in.Max != a.limit:
+		d.emit(Fact{Kind: Capped, Agent: a.id, Max: in.Max, By: in.By})
+	}
 	return nil
 }
 
@@ -139,7 +180,14 @@ func (d *Desk) applyToAgent(f *Fact) error {
 		if f.Duty > Off {
 			return errValue
 		}
-		d.agent(f.Agent).duty = f.Duty
+		a := d.agent(f.Agent)
+		a.duty = f.Duty
+		d.timers.set(&a.back, d.until(f))
+	case Capped:
+		if f.Max < 0 || f.Max > MaxCapacity {
+			return errValue
+		}
+		d.agent(f.Agent).limit = f.Max
 	case Presence:
 		if f.Avail > Available {
 			return errValue
@@ -175,7 +223,7 @@ func (d *Desk) refresh(a *agent, at time.Time) {
 		}
 		a.avail, a.since = v, at
 	}
-	free := a.known && a.avail == Available && a.owned.len() < a.capacity
+	free := a.known && a.avail == Available && a.owned.len()+a.asked < a.most()
 	if free == a.free {
 		return
 	}
@@ -230,15 +278,20 @@ type AgentState struct {
 	Missed   bool
 	Since    time.Time // of Avail
 	GraceEnd time.Time // zero: none. While the desk is paused: as it stood when the pause began
+	DutyEnd  time.Time // when Duty ends by itself; likewise
 	Load     int
+	Asked    int // transfers that are offered to him
 	Capacity int
 }
 
 func (d *Desk) state(a *agent) AgentState {
 	s := AgentState{ID: a.id, Avail: a.avail, Sessions: a.sessions, Duty: a.duty, Missed: a.missed,
-		Since: a.since, Load: a.owned.len(), Capacity: a.capacity}
+		Since: a.since, Load: a.owned.len(), Asked: a.asked, Capacity: a.most()}
 	if a.grace.pos > 0 {
 		s.GraceEnd = a.grace.at.Add(d.stood)
+	}
+	if a.back.pos > 0 {
+		s.DutyEnd = a.back.at.Add(d.stood)
 	}
 	return s
 }

@@ -64,32 +64,72 @@ func (d *Desk) walks() []*queue {
 
 // choose decides who gets a thread: who had it last, else one of the eligible by lot.
 func (d *Desk) choose(t *thread, chance Chance) (Fact, bool) {
-	if t.Owner != "" || t.queue.free == 0 {
+	if t.Owner != "" || t.queue.free == 0 || t.queue.shut {
 		return Fact{}, false
 	}
 	now := d.deskTime(d.clock)
 	f := Fact{Kind: Assigned, Thread: t.N, Conversation: t.Conversation, From: t.Last, Until: d.clock.Add(d.cfg.AnswerWithin)}
-	if a := d.agents[t.Last]; a != nil && eligible(a, t, now) {
+	if a := d.agents[t.Last]; a != nil && a.of(t.queue) && a.bar(t, now) == "" {
 		f.Agent, f.Reason = a.id, SameAgent
+		f.Others = d.others(t, now, a)
 		return f, true
 	}
 	for _, a := range t.queue.agents {
-		if eligible(a, t, now) {
+		if a.bar(t, now) == "" {
 			f.Candidates = append(f.Candidates, a.id)
 		}
 	}
-	switch n := len(f.Candidates); n {
-	case 0:
+	if len(f.Candidates) == 0 {
 		return Fact{}, false
-	case 1: // no need of chance
-	default:
-		f.Draw = chance.IntN(n)
 	}
-	f.Agent, f.Reason = f.Candidates[f.Draw], Random
+	f.draw(chance)
+	f.Others = d.others(t, now, nil)
+	f.Reason = Random
 	return f, true
 }
 
-// eligible tells that the machine may give a thread to an agent.
-func eligible(a *agent, t *thread, now time.Time) bool {
-	return a.free && a.id != t.Self && a.of(t.queue) && t.cooled(a.id, now)
+// draw takes one of the candidates by lot.
+func (f *Fact) draw(chance Chance) {
+	if n := len(f.Candidates); n > 1 { // one needs no chance
+		f.Draw = chance.IntN(n)
+	}
+	f.Agent = f.Candidates[f.Draw]
+}
+
+// bar is why the machine may not give a thread to an agent of its queue; "" where it may.
+func (a *agent) bar(t *thread, now time.Time) Bar {
+	switch {
+	case !a.known || a.avail == Offline:
+		return IsOffline
+	case a.avail == Away && a.missed:
+		return IsMissing
+	case a.avail == Away:
+		return IsAway
+	case a.id == t.Self:
+		return IsHimself
+	case !a.free:
+		return IsFull
+	case t.cooling(a.id, now):
+		return IsCooling
+	}
+	return ""
+}
+
+// others tells why the rest of the queue's agents were no candidates, chosen apart.
+func (d *Desk) others(t *thread, now time.Time, chosen *agent) []Other {
+	var all []Other
+	for _, a := range t.queue.agents {
+		why := a.bar(t, now)
+		if why == "" && chosen != nil && a != chosen {
+			why = IsNotLast
+		}
+		if why == "" {
+			continue
+		}
+		if len(all) == maxOthers {
+			break
+		}
+		all = append(all, Other{a.id, why})
+	}
+	return all
 }

@@ -32,6 +32,8 @@ type Desk struct {
 	started bool      // the first Step since New or Restore has begun
 	clock   time.Time // of the present Step
 	facts   []Fact    // of the present Step
+	changed bool      // the config is another one since the last Step
+	seeking []*thread // a transfer of theirs waits for somebody of a queue to be free; in the order in which it began
 	fresh   []*thread // came to the line, or a cool-down for them ended, since the last settle
 	woken   []*agent  // became free since the last settle
 }
@@ -39,34 +41,61 @@ type Desk struct {
 // New returns an empty, paused desk. It panics if the config names an agent or
 // queue twice, or a queue names an agent that is none.
 func New(cfg Config) *Desk {
-	cfg.Grace = orDefault(cfg.Grace, DefaultGrace)
-	cfg.AnswerWithin = orDefault(cfg.AnswerWithin, DefaultAnswerWithin)
-	cfg.CoolDown = orDefault(cfg.CoolDown, DefaultCoolDown)
 	d := &Desk{
-		cfg:     cfg,
 		agents:  make(map[string]*agent),
 		queues:  make(map[string]*queue),
 		threads: make(map[uint64]*thread),
 		next:    1,
 		paused:  true,
 	}
+	d.configure(cfg)
+	return d
+}
+
+func (d *Desk) configure(cfg Config) {
+	cfg.Grace = orDefault(cfg.Grace, DefaultGrace)
+	cfg.AnswerWithin = orDefault(cfg.AnswerWithin, DefaultAnswerWithin)
+	cfg.CoolDown = orDefault(cfg.CoolDown, DefaultCoolDown)
+	cfg.HandOver = orDefault(cfg.HandOver, DefaultHandOver)
+	d.cfg = cfg
 	for _, c := range cfg.Agents {
-		if d.agents[c.ID] != nil || c.ID == "" {
+		a := d.agent(c.ID)
+		if a.known || c.ID == "" {
 			panic(fmt.Sprintf("dispatch: the config names agent %q twice or not at all", c.ID))
 		}
-		a := d.agent(c.ID)
 		a.known = true
 		a.capacity = orDefault(c.Capacity, DefaultCapacity)
 		d.roster = append(d.roster, a)
 	}
 	slices.SortFunc(d.roster, byID)
 	for _, c := range cfg.Queues {
-		if d.queues[c.Name] != nil || c.Name == "" {
+		q := d.queue(c.Name)
+		if q.known || c.Name == "" {
 			panic(fmt.Sprintf("dispatch: the config names queue %q twice or not at all", c.Name))
 		}
-		d.staff(d.queue(c.Name), c.Agents)
+		d.staff(q, c.Agents)
 	}
-	return d
+}
+
+// Reconfigure puts another config in the place of the present one. What does not fit it any more is mended by the
+// next Step, which should follow at once: until then nothing is due. It panics as New does.
+func (d *Desk) Reconfigure(cfg Config) {
+	for _, q := range d.queues {
+		q.known, q.agents, q.there, q.free, q.woken = false, nil, 0, 0, 0
+	}
+	since := make(map[*agent]time.Time, len(d.agents))
+	for _, a := range d.agents {
+		since[a] = a.since
+		a.known, a.capacity, a.queues = false, 0, nil
+		a.avail, a.free, a.woken = Offline, false, false
+	}
+	d.roster, d.woken = nil, nil
+	d.configure(cfg)
+	for a, at := range since {
+		d.refresh(a, at)
+		a.since = at
+	}
+	d.changed = true
 }
 
 // staff gives a queue of the config its agents.
@@ -74,7 +103,7 @@ func (d *Desk) staff(q *queue, ids []string) {
 	q.known = true
 	for _, id := range ids {
 		a := d.agents[id]
-		if a == nil || a.of(q) {
+		if a == nil || !a.known || a.of(q) {
 			panic(fmt.Sprintf("dispatch: queue %q names %q, who is no agent or is named twice", q.name, id))
 		}
 		q.agents = append(q.agents, a)
@@ -106,6 +135,9 @@ func (d *Desk) Step(now time.Time, chance Chance, in Input) ([]Fact, error) {
 	if !d.started {
 		d.start()
 	}
+	if d.changed {
+		d.mend()
+	}
 	err := d.decide(in)
 	d.settle(chance)
 	facts := d.facts
@@ -118,14 +150,44 @@ func (d *Desk) start() {
 	if !d.paused {
 		d.emit(Fact{Kind: Paused, Since: d.last})
 	}
-	d.started = true
-	for _, id := range slices.Sorted(maps.Keys(d.agents)) {
-		a := d.agents[id]
-		for _, t := range slices.Collect(a.owned.all()) {
-			if !a.of(t.queue) {
-				d.release(t, Removed)
+	d.started, d.changed = true, true
+}
+
+// mend makes the state fit the config, which may be another one than that by which it came to be.
+func (d *Desk) mend() {
+	d.changed = false
+	for _, n := range slices.Sorted(maps.Keys(d.threads)) {
+		d.mendThread(d.threads[n])
+	}
+	if !d.paused {
+		for _, a := range d.roster {
+			if a.free {
+				d.wake(a)
 			}
 		}
+	}
+}
+
+func (d *Desk) mendThread(t *thread) {
+	if s := t.seek; s != nil {
+		to := d.agents[s.to]
+		switch q := d.queues[s.queue]; {
+		case s.to != "" && (to == nil || !to.known), !q.known, t.Owner != "" && !d.agents[t.Owner].of(t.queue):
+			d.stay(t, Removed)
+		case s.asked != "" && !d.agents[s.asked].of(q):
+			d.refuse(t, Removed)
+		}
+	}
+	for _, id := range slices.Clone(t.team) {
+		if !d.agents[id].known {
+			d.part(t, id, Removed)
+		}
+	}
+	if t.Owner != "" && !d.agents[t.Owner].of(t.queue) {
+		d.release(t, Removed)
+	}
+	if t.Owner == "" && t.Serving != "" && !t.queue.known {
+		d.emit(Fact{Kind: Moved, Thread: t.N, Conversation: t.Conversation, Queue: t.Queue, Reason: Removed})
 	}
 }
 
@@ -148,6 +210,18 @@ func (d *Desk) decide(in Input) error {
 		return d.pass(in)
 	case Close:
 		return d.close(in)
+	case Transfer:
+		return d.transfer(in)
+	case Join:
+		return d.join(in)
+	case Leave:
+		return d.leaveTeam(in)
+	case Assign:
+		return d.assign(in)
+	case SetCapacity:
+		return d.setCapacity(in)
+	case SetQueue:
+		return d.setQueue(in)
 	case Unreachable:
 		d.unreachable(in)
 	case DeskDown:
@@ -170,6 +244,7 @@ func (d *Desk) decide(in Input) error {
 func (d *Desk) settle(chance Chance) {
 	if !d.paused {
 		d.due()
+		d.seekOn(chance)
 		d.serve(chance)
 	}
 	clear(d.fresh)
@@ -185,13 +260,12 @@ func (d *Desk) due() {
 		switch {
 		case tm == nil || tm.at.After(now):
 			return
+		case tm.agent != nil && tm == &tm.agent.back:
+			d.dutyOver(tm.agent)
 		case tm.agent != nil:
 			d.graceOver(tm.agent)
-		case tm.thread.Owner != "":
-			d.release(tm.thread, Missed)
-		default: // a cool-down ended, so somebody may have this one again
-			d.fresh = append(d.fresh, tm.thread)
-			d.retime(tm.thread, now)
+		default:
+			d.overdue(tm.thread, now)
 		}
 	}
 }
@@ -228,10 +302,12 @@ func (d *Desk) apply(f *Fact) error {
 	switch f.Kind {
 	case Opened:
 		return d.applyOpened(f)
-	case Said, Assigned, Released, Closed:
+	case Said, Assigned, Released, Closed, Sought, Offered, Refused, Stayed, Joined, Parted, Lingered, Moved:
 		return d.applyToThread(f)
-	case DutySet, Presence, GraceOver, Returned:
+	case DutySet, Presence, GraceOver, Returned, Capped:
 		return d.applyToAgent(f)
+	case QueueSet:
+		return d.applyQueueSet(f)
 	case Paused:
 		return d.applyPaused(f)
 	case Resumed:
@@ -312,7 +388,9 @@ func (d *Desk) Counts() Counts {
 func (k Kind) String() string {
 	names := [...]string{Opened: "Opened", Said: "Said", Assigned: "Assigned", Released: "Released",
 		Closed: "Closed", DutySet: "DutySet", Presence: "Presence", GraceOver: "GraceOver",
-		Returned: "Returned", Paused: "Paused", Resumed: "Resumed"}
+		Returned: "Returned", Paused: "Paused", Resumed: "Resumed", Sought: "Sought", Offered: "Offered",
+		Refused: "Refused", Stayed: "Stayed", Joined: "Joined", Parted: "Parted", Capped: "Capped",
+		QueueSet: "QueueSet", Lingered: "Lingered", Moved: "Moved"}
 	if k == 0 || int(k) >= len(names) {
 		return fmt.Sprintf("Kind(%d)", uint16(k))
 	}

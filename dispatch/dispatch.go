@@ -12,8 +12,8 @@ import (
 type Chance interface{ IntN(n int) int }
 
 // Config is what the desk is given. Agents are keyed by their bare JID; zero
-// values mean the defaults. It may change between runs, and state that no longer fits is mended by the
-// first Step: an owner who is no agent of the queue any more loses its
+// values mean the defaults. It may change between runs and by Reconfigure, and state that no longer fits is
+// mended by the next Step: an owner who is no agent of the queue any more loses its
 // conversations to the line; one whose capacity shrank keeps what he has.
 type Config struct {
 	Queues       []Queue
@@ -21,6 +21,8 @@ type Config struct {
 	Grace        time.Duration // after an agent's last session is lost; default 60 s
 	AnswerWithin time.Duration // answer time-out; default 60 s
 	CoolDown     time.Duration // who passed or missed a conversation is not given it again; default 5 min
+	HandOver     time.Duration // how long a transfer waits to be accepted; default 2 min
+	LongWait     time.Duration // who waits that long is told of (Lingered); default 0: never
 	IdleIsAway   bool          // show=away with <idle/> counts as away
 }
 
@@ -29,7 +31,9 @@ const (
 	DefaultGrace        = 60 * time.Second
 	DefaultAnswerWithin = 60 * time.Second
 	DefaultCoolDown     = 5 * time.Minute
+	DefaultHandOver     = 2 * time.Minute
 	DefaultCapacity     = 5
+	MaxCapacity         = 1000
 )
 
 type Queue struct {
@@ -77,8 +81,8 @@ const (
 	Busy          // dnd
 )
 
-// Input is what happens to the desk. Those that an agent causes himself (AgentSaid, Told,
-// Take, Pass, Close) imply Active, even where they are refused; an agent ID that is not in the config is ErrNotAgent.
+// Input is what happens to the desk. Those that an agent causes himself (AgentSaid, Told, Take, Pass, Close,
+// Transfer, Join, Leave, Assign, SetCapacity, SetQueue) imply Active, even where they are refused; an agent ID that is not in the config is ErrNotAgent.
 type Input interface{ input() }
 
 type (
@@ -92,22 +96,29 @@ type (
 		Self     string // the customer's own agent ID where he is one: never assigned to himself
 		Saved    *Thread
 	}
-	// AgentSaid: an agent wrote to a contact. Refused with an error unless he owns the conversation.
-	// A conversation that waits becomes his if he is of the queue; a closed one opens anew as his.
+	// AgentSaid: an agent wrote to a contact. Refused with an error unless he owns the conversation or has joined
+	// it. A conversation that waits becomes his if he is of the queue; so does one that is offered to him, by a
+	// transfer; a closed one opens anew as his. Thread is 0 where he begins with a customer who has no thread in the
+	// queue: Queue, Customer and Self are as in CustomerSaid, and else not looked at.
 	AgentSaid struct {
-		Thread uint64
-		Agent  string
-		Saved  *Thread
+		Thread   uint64
+		Agent    string
+		Saved    *Thread
+		Queue    string
+		Customer uint64
+		Self     string
 	}
 	// Sessions: the whole set of an agent's sessions in the lobby, after any change.
 	Sessions struct {
 		Agent    string
 		Sessions []Session
 	}
-	// Told: the agent set his duty (!off, !away; !on and !back are On).
+	// Told: the agent set his duty (!off, !away; !on and !back are On). AwayNow ends by itself after For, if that is
+	// not zero.
 	Told struct {
 		Agent string
 		Duty  Duty
+		For   time.Duration
 	}
 	// Active: the agent wrote anything anywhere, or commanded; ends the away of a missed answer.
 	Active struct{ Agent string }
@@ -117,10 +128,52 @@ type (
 		Agent  string
 		Force  bool
 	}
-	// Pass: the owner gives his conversation back to the line and is in cool-down for it.
+	// Pass: the owner gives his conversation back to the line and is in cool-down for it; or an agent declines the
+	// transfer that is offered to him.
 	Pass struct {
 		Thread uint64
 		Agent  string
+	}
+	// Transfer: the owner By, or with Force a supervisor, offers his conversation to another agent, To, or to the agents
+	// of a queue, Queue, one after the other. It stays his until one of them accepts (by writing, or Take) within
+	// HandOver; who declines or does not answer in time is in cool-down for it. A new wish replaces an old one.
+	Transfer struct {
+		Thread    uint64
+		To, Queue string
+		By        string
+		Force     bool
+	}
+	// Join: an agent may write to the contact beside the owner. He does so himself (By is he), if he is of the queue or
+	// a supervisor (Force); or the owner or a supervisor adds him, whatever his queues. At most MaxTeam.
+	Join struct {
+		Thread uint64
+		Agent  string
+		By     string
+		Force  bool
+	}
+	// Leave: who joined does so no more.
+	Leave struct {
+		Thread uint64
+		Agent  string
+	}
+	// Assign: a supervisor gives a conversation to an agent of the queue, from the line or from its owner. Capacity,
+	// availability and cool-downs do not bind him, but an agent who is offline is refused.
+	Assign struct {
+		Thread uint64
+		Agent  string
+		By     string
+	}
+	// SetCapacity: how many conversations an agent has at most; 0 is what the config says.
+	SetCapacity struct {
+		Agent string
+		Max   int
+		By    string
+	}
+	// SetQueue closes a queue, so that nobody is given its conversations, or opens it again.
+	SetQueue struct {
+		Queue string
+		Shut  bool
+		By    string
 	}
 	// Close: By is an agent (the owner, or Force for a supervisor, of whatever queue), or "" for the desk itself.
 	// Reason is by default ByAgent or ByDesk.
@@ -153,6 +206,12 @@ func (Active) input()       {}
 func (Take) input()         {}
 func (Pass) input()         {}
 func (Close) input()        {}
+func (Transfer) input()     {}
+func (Join) input()         {}
+func (Leave) input()        {}
+func (Assign) input()       {}
+func (SetCapacity) input()  {}
+func (SetQueue) input()     {}
 func (Unreachable) input()  {}
 func (DeskDown) input()     {}
 func (DeskUp) input()       {}
@@ -163,16 +222,26 @@ type Kind uint16
 
 const (
 	Opened    Kind = 1  // a conversation began: Thread, Queue, Customer, Self, Conversation, Saved where the thread came back, By an agent or "" for the customer
-	Said      Kind = 2  // words: Thread, Conversation, By ("" the customer), Agent the owner then ("" waits)
-	Assigned  Kind = 3  // Thread, Conversation, Agent, From the last one who had it, Reason, Candidates, Draw, Until the answer time-out (none if by hand)
+	Said      Kind = 2  // words: Thread, Conversation, By ("" the customer), Agent the owner then ("" waits), Team who had joined
+	Assigned  Kind = 3  // Thread, Conversation, Agent, From the last one who had it, Reason, By the supervisor who gave it, Candidates, Draw, Others, Queue that serves it from now on (where that changes), Until the answer time-out (none if by hand)
 	Released  Kind = 4  // back to the line: Thread, Conversation, Agent, Reason, Until the end of his cool-down
 	Closed    Kind = 5  // Thread, Conversation, By, Reason, Saved the thread as it leaves memory
-	DutySet   Kind = 6  // Agent, Duty
+	DutySet   Kind = 6  // Agent, Duty, Until it ends by itself
 	Presence  Kind = 7  // Agent, Avail by his sessions alone; Until the end of grace where the last one was lost
 	GraceOver Kind = 8  // Agent
 	Returned  Kind = 9  // Agent: wrote again after a missed answer
 	Paused    Kind = 10 // the desk's link is down; Since when, where that is before the fact (a restart)
 	Resumed   Kind = 11 // and up again: what stood still is shifted
+	Sought    Kind = 12 // a transfer began: Thread, Conversation, Agent the owner, By who wants it, To whom alone ("": whoever is of the queue), Queue that serves it then, Until the end of all asking
+	Offered   Kind = 13 // Thread, Conversation, Agent who is asked, From the owner, By as in Sought, Candidates, Draw, Until his time-out
+	Refused   Kind = 14 // what was Offered is not: Thread, Conversation, Agent, Reason, Until the end of his cool-down
+	Stayed    Kind = 15 // a transfer is over, the owner still the same: Thread, Conversation, Agent, Reason, Until his answer time-out, where one runs again
+	Joined    Kind = 16 // Thread, Conversation, Agent, By
+	Parted    Kind = 17 // who had joined does so no more: Thread, Conversation, Agent, Reason
+	Capped    Kind = 18 // Agent, Max, By
+	QueueSet  Kind = 19 // Queue, Shut, By
+	Lingered  Kind = 20 // a customer has waited for LongWait: Thread, Conversation, Queue, Since when
+	Moved     Kind = 21 // one that waits is served by another queue from now on: Thread, Conversation, Queue, Reason
 )
 
 // Reason says why. The strings are in files for ever.
@@ -190,7 +259,18 @@ const (
 	Removed   Reason = "removed" // no agent of the queue any more
 	ByAgent   Reason = "agent"   // closed by an agent
 	ByDesk    Reason = "desk"    // closed by the desk
+
+	Transferred Reason = "transfer"  // accepted
+	Withdrawn   Reason = "withdrawn" // the wish or the conversation came to another end
+	Left        Reason = "left"      // !leave
+	Given       Reason = "given"     // by a supervisor
 )
+
+// MaxTeam bounds who may join one conversation.
+const MaxTeam = 10
+
+// maxOthers bounds of how many agents who were not candidates a fact says why.
+const maxOthers = 32
 
 // Fact is what was decided. One flat struct for all kinds; fields that a kind
 // does not name are zero. At is kept beside the fact by the log.
@@ -213,7 +293,31 @@ type Fact struct {
 	Duty         Duty         `json:"duty,omitempty"`
 	Avail        Availability `json:"av,omitempty"`
 	Saved        *Thread      `json:"saved,omitempty"`
+	To           string       `json:"to,omitempty"`
+	Team         []string     `json:"team,omitempty"`   // in the order in which they joined
+	Others       []Other      `json:"others,omitempty"` // by ID; with Random and SameAgent
+	Max          int          `json:"max,omitempty"`
+	Shut         bool         `json:"shut,omitempty"`
 }
+
+// Other is an agent of the queue who was no candidate, and why.
+type Other struct {
+	Agent string `json:"a"`
+	Why   Bar    `json:"w"`
+}
+
+// Bar is why the machine gives an agent nothing. The strings are in files for ever.
+type Bar string
+
+const (
+	IsOffline Bar = "offline"
+	IsAway    Bar = "away"
+	IsMissing Bar = "missed" // an answer: away until he writes
+	IsFull    Bar = "full"
+	IsCooling Bar = "cooling" // passed or missed this conversation
+	IsHimself Bar = "himself" // the customer
+	IsNotLast Bar = "notlast" // he could, but another one had the thread last
+)
 
 // Thread is what is kept of a closed thread, and what others may read of an open one.
 type Thread struct {
@@ -227,6 +331,15 @@ type Thread struct {
 	Owner        string    `json:"owner,omitempty"`
 	Since        time.Time `json:"since,omitzero"`     // the conversation's first message
 	Answered     bool      `json:"answered,omitempty"` // by the present owner
+	Serving      string    `json:"serving,omitempty"`  // queue whose agents serve it, where that is not Queue; of an open one only
+}
+
+// Served is the queue whose agents serve the thread now.
+func (t *Thread) Served() string {
+	if t.Serving != "" {
+		return t.Serving
+	}
+	return t.Queue
 }
 
 var (
@@ -237,5 +350,12 @@ var (
 	ErrNotOpen       = errors.New("dispatch: the conversation is closed")
 	ErrWaiting       = errors.New("dispatch: the conversation waits in the line")
 	ErrYours         = errors.New("dispatch: that conversation is yours already")
-	ErrSelf          = errors.New("dispatch: you are the customer of that thread")
+	ErrSelf          = errors.New("dispatch: the agent is the customer of that thread")
+	ErrOwner         = errors.New("dispatch: that agent has the conversation already")
+	ErrJoined        = errors.New("dispatch: that agent has joined already")
+	ErrNotJoined     = errors.New("dispatch: that agent has not joined")
+	ErrTeam          = errors.New("dispatch: too many have joined that conversation")
+	ErrGone          = errors.New("dispatch: that agent is not there")
+	ErrShut          = errors.New("dispatch: that queue is closed")
+	ErrRange         = errors.New("dispatch: a number out of range")
 )

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"fmt"
+	"slices"
 )
 
 // Check recomputes from the state everything that follows from it, and compares.
@@ -26,6 +27,23 @@ func (d *Desk) Check() error {
 			return fmt.Errorf("queue %s: there %d, free %d, woken %d; want %d, %d, 0", q.name, q.there, q.free, q.woken, there, free)
 		}
 	}
+	asked, seeking := map[string]int{}, 0
+	for _, t := range d.threads {
+		switch s := t.seek; {
+		case s == nil:
+		case t.Owner == "":
+			return fmt.Errorf("thread %d has a transfer and no owner", t.N)
+		case s.asked != "":
+			asked[s.asked]++
+		case s.to != "" || !slices.Contains(d.seeking, t):
+			return fmt.Errorf("thread %d: nobody is asked", t.N)
+		default:
+			seeking++
+		}
+	}
+	if seeking != len(d.seeking) {
+		return fmt.Errorf("%d threads seek, want %d", len(d.seeking), seeking)
+	}
 	owned := 0
 	for _, a := range d.agents {
 		n, err := d.checkLine(&a.owned, a.id, nil)
@@ -33,11 +51,13 @@ func (d *Desk) Check() error {
 			return err
 		}
 		owned += n
-		if a.avail != a.considered() || a.free != (a.known && a.avail == Available && n < a.capacity) {
+		if a.avail != a.considered() || a.free != (a.known && a.avail == Available && n+asked[a.id] < a.most()) || a.asked != asked[a.id] {
 			return fmt.Errorf("agent %s: availability %d, free %v do not follow", a.id, a.avail, a.free)
 		}
-		if a.grace.pos > 0 {
-			timers++
+		for _, tm := range []*timer{&a.grace, &a.back} {
+			if tm.pos > 0 {
+				timers++
+			}
 		}
 	}
 	if waiting != d.waiting || waiting+owned != len(d.threads) {

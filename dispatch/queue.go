@@ -4,6 +4,7 @@ package dispatch
 type queue struct {
 	name   string
 	known  bool     // in the config
+	shut   bool     // nobody is given what waits here
 	agents []*agent // by ID
 	line   line     // who waits
 
@@ -49,16 +50,50 @@ const (
 	Nobody Mood = iota // no agent of the queue is available or away
 	Full               // somebody is there, but none is eligible for a new customer
 	Free
+	Shut // closed by a supervisor
 )
 
 // Mood of a queue as its agents stand; a pause does not count. It costs nothing to ask.
 func (d *Desk) Mood(queue string) Mood {
 	q := d.queues[queue]
 	switch {
+	case q != nil && q.shut:
+		return Shut
 	case q == nil || q.there == 0:
 		return Nobody
 	case q.free == 0:
 		return Full
 	}
 	return Free
+}
+
+// setQueue is a supervisor's word on a queue.
+func (d *Desk) setQueue(in SetQueue) error {
+	if _, err := d.speaker(in.By); err != nil {
+		return err
+	}
+	q := d.queues[in.Queue]
+	switch {
+	case q == nil || !q.known:
+		return ErrUnknownQueue
+	case q.shut != in.Shut:
+		d.emit(Fact{Kind: QueueSet, Queue: q.name, Shut: in.Shut, By: in.By})
+	}
+	return nil
+}
+
+func (d *Desk) applyQueueSet(f *Fact) error {
+	if f.Queue == "" {
+		return errQueue
+	}
+	q := d.queue(f.Queue)
+	if q.shut = f.Shut; q.shut || !d.started || d.paused {
+		return nil
+	}
+	for _, a := range q.agents { // nobody has looked at this line meanwhile
+		if a.free {
+			d.wake(a)
+		}
+	}
+	return nil
 }

@@ -66,6 +66,9 @@ func (r *run) step(t testing.TB, now time.Time, chance Chance, in Input) ([]Fact
 	facts, refusal := r.d.Step(now, chance, in)
 	r.log = append(r.log, encode(t, facts)...)
 	if err := r.w.step(r.d, r.now, in, facts); err != nil {
+		for _, f := range facts {
+			t.Log(sentence(f))
+		}
 		t.Fatalf("step %d at %v, %T %+v: %v", r.steps, r.now, in, in, err)
 	}
 	if !r.quick || r.steps%101 == 0 {
@@ -142,11 +145,20 @@ func (r *run) restart(t testing.TB, cfg Config) []Fact {
 		t.Fatal(err)
 	}
 	for _, n := range r.w.open {
-		if th := r.w.threads[n]; th.Owner != "" && !slices.Contains(r.w.staff(th.Queue), th.Owner) {
+		if th := r.w.threads[n]; th.Owner != "" && !slices.Contains(r.w.staff(th.Served()), th.Owner) {
 			t.Fatalf("%s, who is no agent of %s, has thread %d", th.Owner, th.Queue, n)
 		}
 	}
 	return first
+}
+
+// reconfigure puts another config into the running desk.
+func (r *run) reconfigure(t testing.TB, chance Chance, cfg Config) []Fact {
+	t.Helper()
+	r.cfg, r.w.cfg = cfg, cfg
+	r.d.Reconfigure(cfg)
+	facts, _ := r.step(t, r.now, chance, Tick{})
+	return facts
 }
 
 func (r *run) snap(t testing.TB) { r.snapped, r.upTo = snapshot(t, r.d), len(r.log) }

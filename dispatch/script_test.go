@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -108,6 +109,12 @@ func (s *script) do(words []string) {
 		s.cfg = Config{}
 	case "idle-is-away":
 		s.cfg.IdleIsAway = true
+	case "long-wait":
+		s.cfg.LongWait = s.time(w[0])
+	case "reconfigure":
+		for _, f := range s.run.reconfigure(s.t, s, s.cfg) {
+			s.printf("%s", sentence(f))
+		}
 	case "agent":
 		a := Agent{ID: w[0]}
 		if len(w) > 1 {
@@ -131,7 +138,11 @@ func (s *script) do(words []string) {
 		for _, th := range s.run.d.Line(w[0], 10) {
 			s.printf("%d: #%d since %s", s.run.d.Place(th.N), th.N, clock(th.Since))
 		}
-		s.printf("%s", [...]string{"nobody", "full", "free"}[s.run.d.Mood(w[0])])
+		s.printf("%s", [...]string{"nobody", "full", "free", "shut"}[s.run.d.Mood(w[0])])
+	case "team":
+		n := uint64(s.number(w[0]))
+		asked, by := s.run.d.Asked(n)
+		s.printf("%s", strings.Join(append(slices.Clone(s.run.d.Team(n)), "asked: "+asked, "by "+by), ", "))
 	default:
 		s.step(words)
 	}
@@ -161,6 +172,14 @@ func (s *script) step(words []string) {
 			s.printf("deadline: %s", clock(at))
 		}
 	}
+}
+
+func (s *script) time(word string) time.Duration {
+	d, err := time.ParseDuration(word)
+	if err != nil {
+		s.t.Fatalf("line %d: %v", s.line, err)
+	}
+	return d
 }
 
 func (s *script) number(word string) int {
@@ -198,12 +217,18 @@ func (s *script) input(verb string, w []string) Input {
 			in.Self = w[2]
 		}
 		return in
+	case "begins":
+		return AgentSaid{Agent: w[0], Queue: w[1], Customer: uint64(s.number(w[2]))}
 	case "answers":
 		return AgentSaid{Agent: w[0], Thread: thread(1), Saved: saved(1)}
 	case "on":
 		return Told{Agent: w[0], Duty: On}
 	case "away":
-		return Told{Agent: w[0], Duty: AwayNow}
+		in := Told{Agent: w[0], Duty: AwayNow}
+		if len(w) > 1 {
+			in.For = s.time(w[1])
+		}
+		return in
 	case "off":
 		return Told{Agent: w[0], Duty: Off}
 	case "active":
@@ -214,6 +239,22 @@ func (s *script) input(verb string, w []string) Input {
 		return Pass{Agent: w[0], Thread: thread(1)}
 	case "closes":
 		return Close{By: strings.TrimPrefix(w[0], "desk"), Thread: thread(1), Force: has("force")}
+	case "asks":
+		return Transfer{By: w[0], Thread: thread(1), To: w[2], Force: has("force")}
+	case "seeks":
+		return Transfer{By: w[0], Thread: thread(1), Queue: w[2], Force: has("force")}
+	case "joins":
+		return Join{Agent: w[0], By: w[0], Thread: thread(1), Force: has("force")}
+	case "adds":
+		return Join{By: w[0], Thread: thread(1), Agent: w[2], Force: has("force")}
+	case "leaves":
+		return Leave{Agent: w[0], Thread: thread(1)}
+	case "assigns":
+		return Assign{By: w[0], Thread: thread(1), Agent: w[2]}
+	case "caps":
+		return SetCapacity{By: w[0], Agent: w[1], Max: s.number(w[2])}
+	case "shuts", "opens":
+		return SetQueue{By: w[0], Queue: w[1], Shut: verb == "shuts"}
 	case "bounces":
 		return Unreachable{Agent: w[0], Thread: thread(1)}
 	}
@@ -298,11 +339,17 @@ func sentence(f Fact) string {
 		if f.By == "" {
 			part(" to %s", f.Agent)
 		}
+		part(", with %s", strings.Join(f.Team, " "))
 	case Assigned:
 		fmt.Fprintf(&b, "assigned %s to %s, %s", number, f.Agent, f.Reason)
 		if len(f.Candidates) > 0 {
 			fmt.Fprintf(&b, " %d of %s", f.Draw, strings.Join(f.Candidates, " "))
 		}
+		for _, o := range f.Others {
+			fmt.Fprintf(&b, ", %s %s", o.Agent, o.Why)
+		}
+		part(" by %s", f.By)
+		part(", in %s", f.Queue)
 		part(", from %s", f.From)
 		part(", until %s", until)
 	case Released:
@@ -314,6 +361,7 @@ func sentence(f Fact) string {
 		part(", last %s", f.Saved.Last)
 	case DutySet:
 		fmt.Fprintf(&b, "duty of %s: %s", f.Agent, duties[f.Duty])
+		part(", until %s", until)
 	case Presence:
 		fmt.Fprintf(&b, "presence of %s: %s", f.Agent, avails[f.Avail])
 		part(", grace until %s", until)
@@ -328,6 +376,34 @@ func sentence(f Fact) string {
 		}
 	case Resumed:
 		b.WriteString("resumed")
+	case Capped:
+		fmt.Fprintf(&b, "capacity of %s: %d by %s", f.Agent, f.Max, f.By)
+	case QueueSet:
+		fmt.Fprintf(&b, "queue %s, shut %v, by %s", f.Queue, f.Shut, f.By)
+	default:
+		b.WriteString(teamSentence(f, number, until))
 	}
 	return b.String()
+}
+
+// teamSentence is sentence for facts of transfers and teams.
+func teamSentence(f Fact, number, until string) string {
+	text := fmt.Sprintf("%s %s", strings.ToLower(f.Kind.String()), number)
+	for _, p := range []struct{ format, value string }{
+		{" %s", f.Agent}, {" from %s", f.From}, {", %s", string(f.Reason)}, {", by %s", f.By}, {", to %s", f.To}, {", in %s", f.Queue},
+	} {
+		if p.value != "" {
+			text += fmt.Sprintf(p.format, p.value)
+		}
+	}
+	if len(f.Candidates) > 0 {
+		text += fmt.Sprintf(", %d of %s", f.Draw, strings.Join(f.Candidates, " "))
+	}
+	if !f.Since.IsZero() {
+		text += ", since " + clock(f.Since)
+	}
+	if until != "" {
+		text += ", until " + until
+	}
+	return text
 }

@@ -22,6 +22,7 @@ type crowd struct {
 	pace  int // milliseconds that a step takes at most
 	calm  int // 0 to 10: how little customers write
 	jump  int // percent of steps in which nothing happens until the next deadline
+	mates int // percent of steps in which colleagues do something together, and of as many in which somebody comes or goes
 	nasty int // percent of steps that are no daily business: links, bounces, odd commands, strangers
 }
 
@@ -78,6 +79,12 @@ func (c *crowd) next() (time.Duration, Input) {
 		return wait, c.odd()
 	}
 	switch x := c.IntN(100); {
+	case x < c.mates:
+		return wait, c.together()
+	case x < 2*c.mates:
+		return wait, c.flap()
+	}
+	switch x := c.IntN(100); {
 	case x < 30-2*c.calm:
 		return wait, c.first()
 	case x < 40:
@@ -117,9 +124,55 @@ func (c *crowd) flap() Input {
 	return in
 }
 
+// together is what colleagues do with one conversation: transfers, offers taken or declined, teams.
+func (c *crowd) together() Input {
+	id, n := c.owner()
+	for _, m := range c.w.open { // rather one where something is going on already
+		if asked, _ := c.d.Asked(m); (asked != "" || len(c.d.Team(m)) > 0) && c.chance(40) {
+			n = m
+			break
+		}
+	}
+	if asked, _ := c.d.Asked(n); asked != "" && c.chance(70) {
+		switch c.IntN(4) {
+		case 0:
+			return Pass{Agent: asked, Thread: n}
+		case 1:
+			return Take{Agent: asked, Thread: n}
+		case 2:
+			return AgentSaid{Agent: asked, Thread: n}
+		}
+		return Sessions{Agent: asked}
+	}
+	if team := c.d.Team(n); len(team) > 0 && c.chance(60) {
+		if c.chance(50) {
+			return Leave{Agent: pick(c, team), Thread: n}
+		}
+		return AgentSaid{Agent: pick(c, team), Thread: n}
+	}
+	switch c.IntN(5) {
+	case 0:
+		return Transfer{By: id, Thread: n, To: c.someone()}
+	case 1, 2:
+		return Transfer{By: id, Thread: n, Queue: pick(c, c.cfg.Queues).Name, Force: c.chance(10)}
+	case 3:
+		return Join{Agent: c.someone(), By: id, Thread: n, Force: c.chance(20)}
+	}
+	other := c.someone()
+	return Join{Agent: other, By: other, Thread: n}
+}
+
 func (c *crowd) odd() Input {
 	id, n := c.owner()
-	switch c.IntN(12) {
+	switch c.IntN(16) {
+	case 12:
+		return Assign{By: c.someone(), Agent: c.someone(), Thread: n}
+	case 13:
+		return SetCapacity{By: id, Agent: id, Max: c.IntN(5) - 1}
+	case 14:
+		return SetQueue{By: id, Queue: pick(c, c.cfg.Queues).Name, Shut: c.chance(30)}
+	case 15:
+		return Told{Agent: c.someone(), Duty: AwayNow, For: time.Duration(c.IntN(30)) * time.Second}
 	case 0:
 		return DeskDown{}
 	case 1, 2:
@@ -177,7 +230,7 @@ func office(agents, capacity int, queues ...int) Config {
 // agents, and goes on until all are served and gone.
 func day(t testing.TB, seed uint64, n int, chance Chance) *run {
 	t.Helper()
-	c := &crowd{run: newRun(office(40, 5, 40, 20, 20)), dice: rand.New(rand.NewPCG(seed, 1)), pace: 150, nasty: 4}
+	c := &crowd{run: newRun(office(40, 5, 40, 20, 20)), dice: rand.New(rand.NewPCG(seed, 1)), pace: 150, mates: 1, nasty: 4}
 	c.now = opening
 	c.quick = true
 	c.step(t, c.now, chance, DeskUp{})
@@ -192,6 +245,10 @@ func day(t testing.TB, seed uint64, n int, chance Chance) *run {
 	for _, a := range c.cfg.Agents {
 		c.step(t, c.now, chance, Sessions{Agent: a.ID, Sessions: []Session{{Room: Online}}})
 		c.step(t, c.now, chance, Told{Agent: a.ID, Duty: On})
+		c.step(t, c.now, chance, SetCapacity{By: a.ID, Agent: a.ID})
+	}
+	for _, q := range c.cfg.Queues {
+		c.step(t, c.now, chance, SetQueue{By: c.cfg.Agents[0].ID, Queue: q.Name})
 	}
 	for len(c.w.threads) > 0 {
 		id, th := c.owner()
@@ -306,6 +363,7 @@ func TestDrawnByChance(t *testing.T) {
 func small(variant int) Config {
 	cfg := office(5, 2, 3, 4)
 	cfg.Grace, cfg.AnswerWithin, cfg.CoolDown = 7*time.Second, 11*time.Second, 29*time.Second
+	cfg.HandOver, cfg.LongWait = 17*time.Second, 23*time.Second
 	if variant%2 == 1 { // one gone, one with less, one queue with others
 		cfg.Agents = cfg.Agents[:4]
 		cfg.Agents[0].Capacity = 1
@@ -336,32 +394,50 @@ func (c *crowd) crash(t testing.TB, chance Chance) {
 // last snapshot, and an older one with the tail of the log rebuild the same state, and go on alike.
 func TestCrashes(t *testing.T) {
 	t.Parallel()
+	seen := map[Kind]int{}
 	for seed := range uint64(200) {
-		chance := rand.New(rand.NewPCG(seed, 2))
-		c := &crowd{run: newRun(small(0)), dice: rand.New(rand.NewPCG(seed, 1)), pace: 3000, jump: 15, nasty: 20}
-		c.now = opening
-		c.w.thorough = true
-		c.step(t, c.now, chance, DeskUp{})
-		for range 2 + c.IntN(5) {
-			c.calm = c.IntN(11)
-			c.act(t, chance, c.IntN(60))
-			if c.chance(50) {
-				c.snap(t)
-			}
-			c.act(t, chance, c.IntN(60))
-			c.crash(t, chance)
-			if t.Failed() {
-				t.Fatalf("seed %d", seed)
-			}
+		c := crashing(t, seed)
+		for _, e := range c.log {
+			seen[e.kind]++
 		}
 	}
+	for k := Opened; k <= Moved; k++ {
+		if seen[k] < 30 && k != Moved { // which wants a queue to vanish: see testdata/config.txt
+			t.Errorf("the simulation hardly ever saw a %v: %d times", k, seen[k])
+		}
+	}
+}
+
+func crashing(t *testing.T, seed uint64) *crowd {
+	chance := rand.New(rand.NewPCG(seed, 2))
+	c := &crowd{run: newRun(small(0)), dice: rand.New(rand.NewPCG(seed, 1)), pace: 3000, jump: 15, mates: 8, nasty: 20}
+	c.now = opening
+	c.w.thorough = true
+	c.step(t, c.now, chance, DeskUp{})
+	for range 2 + c.IntN(5) {
+		c.calm = c.IntN(11)
+		c.act(t, chance, c.IntN(60))
+		if c.chance(50) {
+			c.snap(t)
+		}
+		c.act(t, chance, c.IntN(60))
+		if c.chance(30) {
+			c.reconfigure(t, chance, small(c.IntN(2)))
+			c.act(t, chance, c.IntN(60))
+		}
+		c.crash(t, chance)
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+	return c
 }
 
 // TestEveryPrefix: facts rebuild the state step by step, not only in the end.
 func TestEveryPrefix(t *testing.T) {
 	t.Parallel()
 	chance := rand.New(rand.NewPCG(5, 2))
-	c := &crowd{run: newRun(small(0)), dice: rand.New(rand.NewPCG(5, 1)), pace: 3000, jump: 15, nasty: 25}
+	c := &crowd{run: newRun(small(0)), dice: rand.New(rand.NewPCG(5, 1)), pace: 3000, jump: 15, mates: 8, nasty: 25}
 	c.now = opening
 	shadow := New(c.cfg)
 	for i := range 1000 {
@@ -401,12 +477,14 @@ func FuzzDesk(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		data = data[:min(len(data), 2000)]
 		dice := &tape{data}
-		c := &crowd{run: newRun(small(0)), dice: dice, pace: 3000, jump: 15, nasty: dice.IntN(60), calm: dice.IntN(11)}
+		c := &crowd{run: newRun(small(0)), dice: dice, pace: 3000, jump: 15, mates: 8, nasty: dice.IntN(60), calm: dice.IntN(11)}
 		c.now = opening
 		c.w.thorough = true
 		c.step(t, c.now, dice, DeskUp{})
 		for len(dice.data) > 0 {
 			switch dice.IntN(40) {
+			case 2:
+				c.reconfigure(t, dice, small(dice.IntN(2)))
 			case 0:
 				c.snap(t)
 			case 1:

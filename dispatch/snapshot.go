@@ -24,8 +24,10 @@ type snapshot struct {
 	Assigned uint64          `json:"assigned,omitempty"`
 	Released uint64          `json:"released,omitempty"`
 	Closed   uint64          `json:"closed,omitempty"`
-	Agents   []agentSnapshot `json:"agents"`  // by ID, those of whom a fact spoke
-	Threads  []openSnapshot  `json:"threads"` // by number
+	Agents   []agentSnapshot `json:"agents"`            // by ID, those of whom a fact spoke
+	Threads  []openSnapshot  `json:"threads"`           // by number
+	Shut     []string        `json:"shut,omitempty"`    // queues, sorted
+	Seeking  []uint64        `json:"seeking,omitempty"` // threads whose transfer waits for somebody to be free, in order
 }
 
 type agentSnapshot struct {
@@ -35,12 +37,27 @@ type agentSnapshot struct {
 	Missed   bool         `json:"missed,omitempty"`
 	Since    time.Time    `json:"since,omitzero"`
 	Grace    time.Time    `json:"grace,omitzero"` // desk time
+	Back     time.Time    `json:"back,omitzero"`  // desk time
+	Limit    int          `json:"limit,omitempty"`
 }
 
 type openSnapshot struct {
 	Thread
 	Until time.Time `json:"until,omitzero"` // desk time
 	Cool  []cooling `json:"cool,omitempty"` // desk time
+
+	Linger time.Time     `json:"linger,omitzero"` // desk time
+	Team   []string      `json:"team,omitempty"`
+	Seek   *seekSnapshot `json:"seek,omitempty"`
+}
+
+type seekSnapshot struct {
+	By     string    `json:"by"`
+	To     string    `json:"to,omitempty"`
+	Queue  string    `json:"q"`
+	Until  time.Time `json:"until"` // desk time
+	Asked  string    `json:"asked,omitempty"`
+	Answer time.Time `json:"answer,omitzero"` // desk time
 }
 
 // Snapshot returns the whole state for Restore; the same state gives the same bytes.
@@ -55,9 +72,12 @@ func (d *Desk) Snapshot() ([]byte, error) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(d.agents)) {
 		a := d.agents[id]
-		as := agentSnapshot{ID: id, Sessions: a.sessions, Duty: a.duty, Missed: a.missed, Since: a.since}
+		as := agentSnapshot{ID: id, Sessions: a.sessions, Duty: a.duty, Missed: a.missed, Since: a.since, Limit: a.limit}
 		if a.grace.pos > 0 {
 			as.Grace = a.grace.at
+		}
+		if a.back.pos > 0 {
+			as.Back = a.back.at
 		}
 		if as != (agentSnapshot{ID: id}) {
 			s.Agents = append(s.Agents, as)
@@ -65,7 +85,19 @@ func (d *Desk) Snapshot() ([]byte, error) {
 	}
 	for _, n := range slices.Sorted(maps.Keys(d.threads)) {
 		t := d.threads[n]
-		s.Threads = append(s.Threads, openSnapshot{t.Thread, t.until, t.cool})
+		ts := openSnapshot{Thread: t.Thread, Until: t.until, Cool: t.cool, Linger: t.linger, Team: t.team}
+		if k := t.seek; k != nil {
+			ts.Seek = &seekSnapshot{k.by, k.to, k.queue, k.until, k.asked, k.answer}
+		}
+		s.Threads = append(s.Threads, ts)
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.queues)) {
+		if d.queues[name].shut {
+			s.Shut = append(s.Shut, name)
+		}
+	}
+	for _, t := range d.seeking {
+		s.Seeking = append(s.Seeking, t.N)
 	}
 	data, err := json.Marshal(s)
 	if err != nil {
@@ -103,6 +135,16 @@ func Restore(cfg Config, data []byte) (*Desk, error) {
 			return nil, fmt.Errorf("dispatch: restore: thread %d: %w", ts.N, err)
 		}
 	}
+	for _, name := range s.Shut {
+		d.queue(name).shut = true
+	}
+	for _, n := range s.Seeking {
+		t := d.threads[n]
+		if t == nil || t.seek == nil || t.seek.to != "" || t.seek.asked != "" {
+			return nil, fmt.Errorf("dispatch: restore: thread %d: %w", n, errSought)
+		}
+		d.seeking = append(d.seeking, t)
+	}
 	return d, nil
 }
 
@@ -110,12 +152,13 @@ func (d *Desk) restoreAgent(s agentSnapshot) error {
 	switch {
 	case s.ID == "":
 		return errNobody
-	case s.Sessions > Available || s.Duty > Off:
+	case s.Sessions > Available || s.Duty > Off || s.Limit < 0 || s.Limit > MaxCapacity:
 		return errValue
 	}
 	a := d.agent(s.ID)
-	a.sessions, a.duty, a.missed = s.Sessions, s.Duty, s.Missed
+	a.sessions, a.duty, a.missed, a.limit = s.Sessions, s.Duty, s.Missed, s.Limit
 	d.timers.set(&a.grace, s.Grace)
+	d.timers.set(&a.back, s.Back)
 	d.refresh(a, s.Since)
 	a.since = s.Since
 	return nil
@@ -132,14 +175,42 @@ func (d *Desk) restoreThread(s openSnapshot) error {
 	}
 	t := &thread{Thread: s.Thread, until: s.Until, cool: s.Cool}
 	d.keep(t)
+	if err := d.restoreTeam(t, s); err != nil {
+		return err
+	}
 	if t.Owner == "" {
 		d.enter(t, d.last)
-		return nil
+	} else {
+		a := d.agent(t.Owner)
+		a.owned.insert(t)
+		d.refresh(a, a.since)
 	}
-	a := d.agent(t.Owner)
-	a.owned.insert(t)
-	d.refresh(a, a.since)
+	t.linger = s.Linger
 	d.retime(t, d.deskTime(d.last))
+	return nil
+}
+
+// restoreTeam puts back who joined, and the transfer that is under way.
+func (d *Desk) restoreTeam(t *thread, s openSnapshot) error {
+	for _, id := range s.Team {
+		if err := d.applyTeam(t, &Fact{Kind: Joined, Agent: id}); err != nil {
+			return err
+		}
+	}
+	k := s.Seek
+	switch {
+	case k == nil:
+		return nil
+	case t.Owner == "" || k.Queue == "" || k.Until.IsZero() || k.Asked != "" && (k.Asked == t.Owner || k.Asked == t.Self):
+		return errSought
+	}
+	d.queue(k.Queue)
+	t.seek = &seek{by: k.By, to: k.To, queue: k.Queue, until: k.Until, asked: k.Asked, answer: k.Answer}
+	if k.Asked != "" {
+		a := d.agent(k.Asked)
+		a.asked++
+		d.refresh(a, a.since)
+	}
 	return nil
 }
 

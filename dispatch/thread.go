@@ -9,10 +9,13 @@ import (
 // thread is an open one.
 type thread struct {
 	Thread
-	queue *queue
-	clock timer     // the answer time-out where it has an owner, the next end of a cool-down where it waits
-	until time.Time // of the answer, desk time; zero is none
-	cool  []cooling // at most one per agent
+	queue  *queue    // that serves it
+	clock  timer     // what comes first of the times below
+	until  time.Time // of the answer, desk time; zero is none
+	cool   []cooling // at most one per agent
+	linger time.Time // desk time: when he has waited long; zero is never, or that is over
+	team   []string  // who joined, in that order
+	seek   *seek     // a transfer, or nil
 	place
 }
 
@@ -39,16 +42,31 @@ var (
 	errLast      = errors.New("somebody else had the thread last")
 	errDraw      = errors.New("the draw is not his")
 	errItself    = errors.New("he is the customer")
+	errSought    = errors.New("no transfer of it is under way, or one is already")
+	errAsked     = errors.New("he is not asked, or somebody is already")
+	errQueue     = errors.New("it names no queue")
+	errTeam      = errors.New("he has joined already, or has not, or too many have")
 )
 
-// cooled tells that an agent may have the thread for all that he passed or missed.
-func (t *thread) cooled(id string, now time.Time) bool {
+// cooling tells that an agent passed or missed the thread a short while ago.
+func (t *thread) cooling(id string, now time.Time) bool {
 	for _, c := range t.cool {
 		if c.Agent == id {
-			return !c.End.After(now)
+			return c.End.After(now)
 		}
 	}
-	return true
+	return false
+}
+
+// cooled is when the next cool-down ends, zero for never.
+func (t *thread) cooled(now time.Time) time.Time {
+	var at time.Time
+	for _, c := range t.cool {
+		if c.End.After(now) && (at.IsZero() || c.End.Before(at)) {
+			at = c.End
+		}
+	}
+	return at
 }
 
 // open returns an open thread for a command.
@@ -90,6 +108,10 @@ func (d *Desk) agentSaid(in AgentSaid) error {
 	}
 	t := d.threads[in.Thread]
 	switch {
+	case in.Thread == 0:
+		if t, err = d.begin(a, in); err != nil {
+			return err
+		}
 	case t == nil:
 		if in.Saved == nil {
 			return ErrUnknownThread
@@ -107,11 +129,35 @@ func (d *Desk) agentSaid(in AgentSaid) error {
 			return err
 		}
 		d.claim(a, t)
-	case t.Owner != a.id:
+	case t.Owner == a.id || slices.Contains(t.team, a.id):
+	case t.asks(a.id):
+		d.accept(a, t)
+	default:
 		return ErrNotYours
 	}
 	d.say(t, a.id)
 	return nil
+}
+
+// begin opens the first thread of a customer in a queue, to whom an agent writes first.
+func (d *Desk) begin(a *agent, in AgentSaid) (*thread, error) {
+	q := d.queues[in.Queue]
+	switch {
+	case q == nil || !q.known:
+		return nil, ErrUnknownQueue
+	case in.Self == a.id:
+		return nil, ErrSelf
+	case !a.of(q):
+		return nil, ErrNotAgent
+	}
+	if other := d.agents[in.Self]; other == nil || !other.known {
+		in.Self = ""
+	}
+	n := d.next
+	d.emit(Fact{Kind: Opened, Thread: n, Conversation: 1, Queue: in.Queue, Customer: in.Customer, Self: in.Self, By: a.id})
+	t := d.threads[n]
+	d.claim(a, t)
+	return t, nil
 }
 
 // reopen begins the next conversation of a thread that left memory.
@@ -126,14 +172,14 @@ func (d *Desk) reopen(n uint64, saved *Thread, self, by string) error {
 		self = saved.Self
 	}
 	was := *saved
-	was.Open, was.Owner = false, ""
+	was.Open, was.Owner, was.Serving = false, "", ""
 	d.emit(Fact{Kind: Opened, Thread: n, Conversation: was.Conversation + 1, Queue: was.Queue,
 		Customer: was.Customer, Self: self, By: by, Saved: &was})
 	return nil
 }
 
 func (d *Desk) say(t *thread, by string) {
-	d.emit(Fact{Kind: Said, Thread: t.N, Conversation: t.Conversation, By: by, Agent: t.Owner})
+	d.emit(Fact{Kind: Said, Thread: t.N, Conversation: t.Conversation, By: by, Agent: t.Owner, Team: slices.Clone(t.team)})
 }
 
 // mayClaim tells whether an agent may have a thread by his own choice. Capacity,
@@ -142,20 +188,28 @@ func (d *Desk) mayClaim(a *agent, t *Thread) error {
 	switch {
 	case t.Self == a.id:
 		return ErrSelf
-	case !a.of(d.queues[t.Queue]):
+	case !a.of(d.queues[t.Queue]) && !a.of(d.queues[t.Served()]):
 		return ErrNotAgent
 	}
 	return nil
 }
 
 // claim gives a waiting thread to an agent by his own choice.
-func (d *Desk) claim(a *agent, t *thread) {
-	d.emit(Fact{Kind: Assigned, Thread: t.N, Conversation: t.Conversation, Agent: a.id, From: t.Last, Reason: ByHand})
+func (d *Desk) claim(a *agent, t *thread) { d.give(a, t, ByHand, "") }
+
+// give gives a waiting thread to an agent whom a human chose. If he is not of the queue that serves it, its home does.
+func (d *Desk) give(a *agent, t *thread, why Reason, by string) {
+	f := Fact{Kind: Assigned, Thread: t.N, Conversation: t.Conversation, Agent: a.id, From: t.Last, Reason: why, By: by}
+	if !a.of(t.queue) {
+		f.Queue = t.Queue
+	}
+	d.emit(f)
 }
 
 // release gives a conversation back to the line, at its old place. Who passed it, missed it
-// or could not be reached is in cool-down for it.
+// or could not be reached is in cool-down for it. A transfer that was under way is over.
 func (d *Desk) release(t *thread, why Reason) {
+	d.withdraw(t)
 	f := Fact{Kind: Released, Thread: t.N, Conversation: t.Conversation, Agent: t.Owner, Reason: why}
 	switch why {
 	case Passed, Missed, Bounced:
@@ -175,6 +229,10 @@ func (d *Desk) take(in Take) error {
 	}
 	if t.Owner == a.id {
 		return ErrYours
+	}
+	if t.asks(a.id) {
+		d.accept(a, t)
+		return nil
 	}
 	if err := d.mayClaim(a, &t.Thread); err != nil {
 		return err
@@ -208,6 +266,13 @@ func (d *Desk) owned(id string, n uint64, force bool) (*thread, error) {
 }
 
 func (d *Desk) pass(in Pass) error {
+	if t := d.threads[in.Thread]; t != nil && t.asks(in.Agent) {
+		if _, err := d.speaker(in.Agent); err != nil {
+			return err
+		}
+		d.refuse(t, Passed)
+		return nil
+	}
 	t, err := d.owned(in.Agent, in.Thread, false)
 	if err == nil {
 		d.release(t, Passed)
@@ -233,15 +298,23 @@ func (d *Desk) close(in Close) error {
 	if err != nil {
 		return err
 	}
+	d.withdraw(t)
 	saved := t.Thread
-	saved.Open, saved.Owner = false, ""
+	saved.Open, saved.Owner, saved.Serving = false, "", ""
 	d.emit(Fact{Kind: Closed, Thread: t.N, Conversation: t.Conversation, By: in.By, Reason: why, Saved: &saved})
 	return nil
 }
 
 func (d *Desk) unreachable(in Unreachable) {
-	if t := d.threads[in.Thread]; t != nil && in.Agent != "" && t.Owner == in.Agent {
+	t := d.threads[in.Thread]
+	switch {
+	case t == nil || in.Agent == "":
+	case t.Owner == in.Agent:
 		d.release(t, Bounced)
+	case t.asks(in.Agent):
+		d.refuse(t, Bounced)
+	case slices.Contains(t.team, in.Agent):
+		d.part(t, in.Agent, Bounced)
 	}
 }
 
@@ -270,7 +343,7 @@ func (d *Desk) applyOpened(f *Fact) error {
 
 // keep takes a thread into memory, in no line yet.
 func (d *Desk) keep(t *thread) {
-	t.queue = d.queue(t.Queue)
+	t.queue = d.queue(t.Served())
 	t.clock.thread = t
 	d.threads[t.N] = t
 }
@@ -279,6 +352,9 @@ func (d *Desk) keep(t *thread) {
 func (d *Desk) enter(t *thread, at time.Time) {
 	t.queue.line.insert(t)
 	d.waiting++
+	if now := d.deskTime(at); d.cfg.LongWait > 0 {
+		t.linger = now.Add(d.cfg.LongWait)
+	}
 	d.retime(t, d.deskTime(at))
 	if d.started && !d.paused {
 		d.fresh = append(d.fresh, t)
@@ -299,16 +375,44 @@ func (d *Desk) leave(t *thread, at time.Time) {
 
 // retime sets what the clock does next to a thread.
 func (d *Desk) retime(t *thread, now time.Time) {
-	at := t.until
-	if t.Owner == "" {
-		at = time.Time{}
-		for _, c := range t.cool {
-			if c.End.After(now) && (at.IsZero() || c.End.Before(at)) {
-				at = c.End
-			}
+	var at time.Time
+	soonest := func(x time.Time) {
+		if !x.IsZero() && (at.IsZero() || x.Before(at)) {
+			at = x
+		}
+	}
+	switch {
+	case t.Owner == "":
+		soonest(t.linger)
+		soonest(t.cooled(now))
+	default:
+		soonest(t.until)
+		if t.seek != nil {
+			soonest(t.seek.next(t, now))
 		}
 	}
 	d.timers.set(&t.clock, at)
+}
+
+// overdue does the first thing that the clock has come for.
+func (d *Desk) overdue(t *thread, now time.Time) {
+	past := func(x time.Time) bool { return !x.IsZero() && !x.After(now) }
+	switch s := t.seek; {
+	case s != nil && s.asked != "" && past(s.answer):
+		d.refuse(t, Missed)
+	case s != nil && past(s.until):
+		d.stay(t, Missed)
+	case t.Owner != "" && past(t.until):
+		d.release(t, Missed)
+	case t.Owner != "":
+		d.retime(t, now) // a cool-down ended: settle asks the next one
+	default: // a cool-down may have ended, too, so that somebody may have this one again
+		if past(t.linger) {
+			d.emit(Fact{Kind: Lingered, Thread: t.N, Conversation: t.Conversation, Queue: t.Served(), Since: d.clock.Add(t.linger.Sub(now) - d.cfg.LongWait)})
+		}
+		d.fresh = append(d.fresh, t)
+		d.retime(t, now)
+	}
 }
 
 func (d *Desk) applyToThread(f *Fact) error {
@@ -326,8 +430,17 @@ func (d *Desk) applyToThread(f *Fact) error {
 		return d.applyAssigned(t, f)
 	case Released:
 		return d.applyReleased(t, f)
+	case Sought, Offered, Refused, Stayed:
+		return d.applySeek(t, f)
+	case Joined, Parted:
+		return d.applyTeam(t, f)
+	case Lingered:
+		return d.applyLingered(t, f)
+	case Moved:
+		return d.applyMoved(t, f)
 	}
 	d.leave(t, f.At)
+	d.endSeek(t, f.At)
 	d.timers.set(&t.clock, time.Time{})
 	delete(d.threads, t.N)
 	d.counts.Closed++
@@ -335,8 +448,11 @@ func (d *Desk) applyToThread(f *Fact) error {
 }
 
 func (d *Desk) applySaid(t *thread, f *Fact) error {
-	if f.Agent != t.Owner {
+	switch {
+	case f.Agent != t.Owner:
 		return errOwner
+	case !slices.Equal(f.Team, t.team):
+		return errTeam
 	}
 	if f.By != "" && f.By == t.Owner && !t.Answered {
 		t.Answered = true
@@ -356,12 +472,16 @@ func (d *Desk) applyAssigned(t *thread, f *Fact) error {
 		return errLast
 	case f.Agent == t.Self:
 		return errItself
-	case len(f.Candidates) > 0 && (f.Draw < 0 || f.Draw >= len(f.Candidates) || f.Candidates[f.Draw] != f.Agent):
+	case !drawn(f):
 		return errDraw
 	}
 	d.leave(t, f.At)
+	if f.Queue != "" {
+		d.servedBy(t, f.Queue)
+	}
 	t.Owner, t.Last, t.Answered = f.Agent, f.Agent, false
-	t.until = d.until(f)
+	t.team = slices.DeleteFunc(slices.Clone(t.team), func(id string) bool { return id == f.Agent })
+	t.until, t.linger = d.until(f), time.Time{}
 	d.retime(t, d.deskTime(f.At))
 	a := d.agent(f.Agent)
 	a.owned.insert(t)
@@ -379,15 +499,54 @@ func (d *Desk) applyReleased(t *thread, f *Fact) error {
 		a.missed = true
 	}
 	d.leave(t, f.At)
+	d.endSeek(t, f.At)
 	t.Owner, t.Answered = "", false
 	t.until = time.Time{}
+	d.chill(t, f)
+	d.enter(t, f.At)
+	d.counts.Released++
+	return nil
+}
+
+// chill notes until when the machine does not give a thread to an agent again.
+func (d *Desk) chill(t *thread, f *Fact) {
 	if now := d.deskTime(f.At); !f.Until.IsZero() {
 		t.cool = slices.DeleteFunc(t.cool, func(c cooling) bool { return c.Agent == f.Agent || !c.End.After(now) })
 		t.cool = append(t.cool, cooling{f.Agent, d.until(f)})
 	}
-	d.enter(t, f.At)
-	d.counts.Released++
+}
+
+func (d *Desk) applyLingered(t *thread, f *Fact) error {
+	if t.Owner != "" {
+		return errOwner
+	}
+	t.linger = time.Time{}
+	d.retime(t, d.deskTime(f.At))
 	return nil
+}
+
+func (d *Desk) applyMoved(t *thread, f *Fact) error {
+	switch {
+	case t.Owner != "":
+		return errOwner
+	case f.Queue == "":
+		return errQueue
+	}
+	t.queue.line.remove(t)
+	d.servedBy(t, f.Queue)
+	t.queue.line.insert(t)
+	if d.started && !d.paused {
+		d.fresh = append(d.fresh, t)
+	}
+	return nil
+}
+
+// servedBy makes a queue the one whose agents serve a thread that is in no line.
+func (d *Desk) servedBy(t *thread, queue string) {
+	if t.Serving = queue; queue == t.Queue {
+		t.Serving = ""
+	}
+	t.queue = d.queue(queue)
 }
 
 // Thread returns an open thread by number.

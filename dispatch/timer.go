@@ -9,12 +9,12 @@ import (
 // timer is the one next thing that the clock does to an agent or to a thread, in desk time.
 type timer struct {
 	at     time.Time
-	agent  *agent  // his grace is over
-	thread *thread // its answer is overdue, or, in the line, a cool-down for it ends
+	agent  *agent  // his grace is over, or what he said for a time
+	thread *thread // the first of its times has come
 	pos    int     // in the heap, from 1; 0 is out of it
 }
 
-// timers is a heap that knows where each timer is, so that it holds live ones only: at most one per agent and open thread.
+// timers is a heap that knows where each timer is, so that it holds live ones only: at most two per agent and one per open thread.
 type timers []*timer
 
 // first returns the timer that is due next, or nil.
@@ -52,6 +52,8 @@ func (h timers) Less(i, j int) bool {
 		return c < 0
 	}
 	switch {
+	case a.agent != nil && a.agent == b.agent:
+		return a == &a.agent.grace
 	case a.agent != nil && b.agent != nil:
 		return strings.Compare(a.agent.id, b.agent.id) < 0
 	case a.agent != nil || b.agent != nil:

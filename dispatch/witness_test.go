@@ -18,6 +18,9 @@ type witness struct {
 	open    []uint64 // their numbers, as they came
 	waiting map[uint64]*seen
 	closed  map[uint64]*Thread
+	shut    map[string]bool
+	seeks   map[uint64]bool   // threads that have a transfer, or had one
+	taking  map[uint64]string // who accepted a transfer and is to be assigned next
 	next    uint64
 
 	paused    bool
@@ -33,13 +36,25 @@ type witnessed struct {
 	duty     Duty
 	missed   bool
 	grace    due
+	back     due
 	load     int
+	asked    int
+	limit    int
 }
 
 type seen struct {
 	Thread
-	until due
-	cool  map[string]due
+	until  due
+	linger due
+	cool   map[string]due
+	team   []string
+	seek   *wish
+}
+
+// wish is a transfer.
+type wish struct {
+	to, queue, asked string
+	until, answer    due
 }
 
 // due is a deadline and when it was set, both wall time.
@@ -47,7 +62,7 @@ type due struct{ end, set time.Time }
 
 func newWitness(cfg Config) *witness {
 	return &witness{cfg: cfg, agents: map[string]*witnessed{}, threads: map[uint64]*seen{}, waiting: map[uint64]*seen{},
-		closed: map[uint64]*Thread{}, next: 1, paused: true}
+		closed: map[uint64]*Thread{}, shut: map[string]bool{}, seeks: map[uint64]bool{}, taking: map[uint64]string{}, next: 1, paused: true}
 }
 
 func (w *witness) agent(id string) *witnessed {
@@ -60,7 +75,7 @@ func (w *witness) agent(id string) *witnessed {
 func (w *witness) capacity(id string) int {
 	for _, a := range w.cfg.Agents {
 		if a.ID == id {
-			return cmp.Or(a.Capacity, DefaultCapacity)
+			return cmp.Or(w.agent(id).limit, a.Capacity, DefaultCapacity)
 		}
 	}
 	return 0
@@ -106,15 +121,31 @@ func (w *witness) available(a *witnessed) bool {
 
 // eligible lists who may be given a thread by the machine, sorted.
 func (w *witness) eligible(t *seen, now time.Time) []string {
+	if w.shut[t.Served()] {
+		return nil
+	}
+	return w.able(t, t.Served(), now)
+}
+
+// able lists who of a queue could serve a thread now, sorted.
+func (w *witness) able(t *seen, queue string, now time.Time) []string {
 	var ids []string
-	for _, id := range w.staff(t.Queue) {
+	for _, id := range w.staff(queue) {
 		a := w.agent(id)
-		if id != t.Self && w.available(a) && a.load < w.capacity(id) && !t.cool[id].end.After(now) {
+		if id != t.Self && w.available(a) && a.load+a.asked < w.capacity(id) && !t.cool[id].end.After(now) {
 			ids = append(ids, id)
 		}
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// askable lists who may be asked next in a transfer to a queue.
+func (w *witness) askable(t *seen, now time.Time) []string {
+	if w.shut[t.seek.queue] {
+		return nil
+	}
+	return slices.DeleteFunc(w.able(t, t.seek.queue, now), func(id string) bool { return id == t.Owner || w.agent(id).asked > 0 })
 }
 
 func before(a, b *seen) bool {
@@ -131,8 +162,24 @@ func (w *witness) input(now time.Time, in Input) {
 		}
 	case Told:
 		if spoke = in.Agent; w.capacity(spoke) > 0 {
-			w.change(now, spoke, func(a *witnessed) { a.duty = in.Duty })
+			w.change(now, spoke, func(a *witnessed) {
+				if a.duty, a.back = in.Duty, (due{}); in.Duty == AwayNow && in.For > 0 {
+					a.back = due{now.Add(in.For), now}
+				}
+			})
 		}
+	case Transfer:
+		spoke = in.By
+	case Join:
+		spoke = in.By
+	case Leave:
+		spoke = in.Agent
+	case Assign:
+		spoke = in.By
+	case SetCapacity:
+		spoke = in.By
+	case SetQueue:
+		spoke = in.By
 	case Active:
 		spoke = in.Agent
 	case AgentSaid:
@@ -182,18 +229,21 @@ func (w *witness) step(d *Desk, now time.Time, in Input, facts []Fact) error {
 
 func (w *witness) fact(f Fact) error {
 	t := w.threads[f.Thread]
-	if f.Kind >= Said && f.Kind <= Closed && (t == nil || t.Conversation != f.Conversation) {
+	if (f.Kind >= Said && f.Kind <= Closed || f.Kind >= Sought && f.Kind <= Parted || f.Kind >= Lingered) && (t == nil || t.Conversation != f.Conversation) {
 		return fmt.Errorf("no such conversation is open")
 	}
 	switch f.Kind {
 	case Opened:
 		return w.opened(f)
 	case Said:
-		if f.Agent != t.Owner || f.By != "" && f.By != t.Owner {
-			return fmt.Errorf("owner is %q", t.Owner)
+		if f.Agent != t.Owner || f.By != "" && f.By != t.Owner && !slices.Contains(t.team, f.By) || !slices.Equal(f.Team, t.team) {
+			return fmt.Errorf("owner is %q, with %v", t.Owner, t.team)
 		}
-		if f.By != "" {
-			t.until = due{}
+		if f.By != "" && f.By == t.Owner {
+			if !t.Answered {
+				t.until = due{}
+			}
+			t.Answered = true
 		}
 	case Assigned:
 		return w.assigned(t, f)
@@ -203,10 +253,14 @@ func (w *witness) fact(f Fact) error {
 		if f.Saved == nil || f.Saved.N != f.Thread || f.Saved.Open || f.Saved.Owner != "" || f.Saved.Last != t.Last {
 			return fmt.Errorf("saved as %+v", f.Saved)
 		}
+		if t.seek != nil {
+			return fmt.Errorf("a transfer is under way")
+		}
 		if t.Owner != "" {
 			w.agent(t.Owner).load--
 		}
 		delete(w.threads, t.N)
+		delete(w.seeks, t.N)
 		i := slices.Index(w.open, t.N)
 		w.open = slices.Delete(w.open, i, i+1)
 		delete(w.waiting, t.N)
@@ -233,8 +287,120 @@ func (w *witness) fact(f Fact) error {
 		}
 	case Resumed:
 		w.resume(f.At)
+	case DutySet:
+		return w.dutySet(f)
+	case Capped:
+		w.agent(f.Agent).limit = f.Max
+	case QueueSet:
+		w.shut[f.Queue] = f.Shut
+	case Sought, Offered, Refused, Stayed:
+		return w.transfer(t, f)
+	case Joined, Parted, Lingered, Moved:
+		return w.joined(t, f)
 	}
 	return nil
+}
+
+// dutySet is what an agent told, or the end of what he told for a time.
+func (w *witness) dutySet(f Fact) error {
+	a := w.agent(f.Agent)
+	if f.Duty == On && !a.back.end.IsZero() && !a.back.end.After(f.At) {
+		w.change(f.At, f.Agent, func(a *witnessed) { a.duty, a.back = On, due{} })
+	}
+	if a.duty != f.Duty || f.Until.IsZero() != a.back.end.IsZero() || !w.paused && !f.Until.Equal(a.back.end) {
+		return fmt.Errorf("duty %d until %v, want %d until %v", f.Duty, f.Until, a.duty, a.back.end)
+	}
+	return nil
+}
+
+// transfer follows one and checks who is asked.
+func (w *witness) transfer(t *seen, f Fact) error {
+	if (t.seek == nil) != (f.Kind == Sought) || t.Owner == "" {
+		return fmt.Errorf("a transfer: %+v, owner %q", t.seek, t.Owner)
+	}
+	switch f.Kind {
+	case Sought:
+		if f.Agent != t.Owner || !f.Until.Equal(f.At.Add(cmp.Or(w.cfg.HandOver, DefaultHandOver))) {
+			return fmt.Errorf("owner %q, until %v", t.Owner, f.Until)
+		}
+		t.seek = &wish{to: f.To, queue: f.Queue, until: due{f.Until, f.At}}
+		t.until = due{}
+		w.seeks[t.N] = true
+	case Offered:
+		can := []string{t.seek.to}
+		if t.seek.to == "" {
+			if can = w.askable(t, f.At); w.paused || !slices.Equal(can, f.Candidates) || can[f.Draw] != f.Agent {
+				return fmt.Errorf("candidates %v draw %d, want %v", f.Candidates, f.Draw, can)
+			}
+		}
+		if t.seek.asked != "" || !slices.Contains(can, f.Agent) || f.Agent == t.Owner || f.Agent == t.Self || f.From != t.Owner {
+			return fmt.Errorf("asked is %q, want one of %v", t.seek.asked, can)
+		}
+		t.seek.asked, t.seek.answer = f.Agent, due{f.Until, f.At}
+		w.agent(f.Agent).asked++
+	case Refused:
+		if t.seek.asked != f.Agent || f.Reason == Missed && (w.paused || t.seek.answer.end.After(f.At)) {
+			return fmt.Errorf("asked is %q until %v", t.seek.asked, t.seek.answer.end)
+		}
+		cools := f.Reason == Passed || f.Reason == Missed || f.Reason == Bounced
+		if cools != (!f.Until.IsZero()) {
+			return fmt.Errorf("cool-down until %v", f.Until)
+		}
+		if cools {
+			t.cool[f.Agent] = due{f.Until, f.At}
+		}
+		t.seek.asked, t.seek.answer = "", due{}
+		w.agent(f.Agent).asked--
+	case Stayed:
+		if t.seek.asked != "" || f.Agent != t.Owner || f.Until.IsZero() != t.Answered {
+			return fmt.Errorf("owner %q, asked %q, answered %v", t.Owner, t.seek.asked, t.Answered)
+		}
+		if t.seek = nil; !f.Until.IsZero() {
+			t.until = due{f.Until, f.At}
+		}
+	}
+	return nil
+}
+
+func (w *witness) joined(t *seen, f Fact) error {
+	in := slices.Contains(t.team, f.Agent)
+	switch f.Kind {
+	case Joined:
+		if in || f.Agent == t.Owner || f.Agent == t.Self || len(t.team) >= MaxTeam || w.capacity(f.Agent) == 0 {
+			return fmt.Errorf("owner %q, team %v", t.Owner, t.team)
+		}
+		t.team = append(t.team, f.Agent)
+	case Parted:
+		if !in {
+			return fmt.Errorf("team %v", t.team)
+		}
+		t.team = slices.DeleteFunc(t.team, func(id string) bool { return id == f.Agent })
+	case Lingered:
+		if w.paused || t.Owner != "" || t.linger.end.IsZero() || t.linger.end.After(f.At) {
+			return fmt.Errorf("waits long at %v", t.linger.end)
+		}
+		t.linger = due{}
+	case Moved:
+		if t.Owner != "" || f.Reason == Removed && (w.staff(t.Served()) != nil || f.Queue != t.Queue) {
+			return fmt.Errorf("served by %s, moved to %s", t.Served(), f.Queue)
+		}
+		t.serve(f.Queue)
+	}
+	return nil
+}
+
+func (t *seen) serve(queue string) {
+	if t.Serving = queue; queue == t.Queue {
+		t.Serving = ""
+	}
+}
+
+// enter is what coming to the line does.
+func (w *witness) enter(t *seen, now time.Time) {
+	w.waiting[t.N] = t
+	if t.linger = (due{}); w.cfg.LongWait > 0 {
+		t.linger = due{now.Add(w.cfg.LongWait), now}
+	}
 }
 
 func (w *witness) opened(f Fact) error {
@@ -256,7 +422,8 @@ func (w *witness) opened(f Fact) error {
 	if w.threads[t.N] != nil {
 		return fmt.Errorf("open already")
 	}
-	w.threads[t.N], w.waiting[t.N] = t, t
+	w.threads[t.N] = t
+	w.enter(t, f.At)
 	w.open = append(w.open, t.N)
 	return nil
 }
@@ -265,10 +432,18 @@ func (w *witness) assigned(t *seen, f Fact) error {
 	if t.Owner != "" {
 		return fmt.Errorf("two owners: %s has it", t.Owner)
 	}
-	if f.From != t.Last || f.Agent == t.Self || !slices.Contains(w.staff(t.Queue), f.Agent) {
+	if f.Queue != "" {
+		t.serve(f.Queue)
+	}
+	if f.From != t.Last || f.Agent == t.Self || !slices.Contains(w.staff(t.Served()), f.Agent) {
 		return fmt.Errorf("from %q, last %q, customer himself %q", f.From, t.Last, t.Self)
 	}
-	if f.Reason == ByHand {
+	if asked := w.taking[t.N]; asked != "" || f.Reason == Transferred {
+		if delete(w.taking, t.N); f.Reason != Transferred || asked != f.Agent {
+			return fmt.Errorf("%q was asked", asked)
+		}
+	}
+	if f.Reason == ByHand || f.Reason == Given || f.Reason == Transferred {
 		if !f.Until.IsZero() {
 			return fmt.Errorf("a time-out by hand")
 		}
@@ -278,7 +453,8 @@ func (w *witness) assigned(t *seen, f Fact) error {
 	if !f.Until.IsZero() {
 		t.until = due{f.Until, f.At}
 	}
-	t.Owner, t.Last = f.Agent, f.Agent
+	t.Owner, t.Last, t.Answered, t.linger = f.Agent, f.Agent, false, due{}
+	t.team = slices.DeleteFunc(t.team, func(id string) bool { return id == f.Agent })
 	w.agent(f.Agent).load++
 	delete(w.waiting, t.N)
 	return nil
@@ -329,9 +505,19 @@ func (w *witness) released(t *seen, f Fact) error {
 			return fmt.Errorf("he is there")
 		}
 	case Removed:
-		if slices.Contains(w.staff(t.Queue), f.Agent) {
+		if slices.Contains(w.staff(t.Served()), f.Agent) {
 			return fmt.Errorf("he is of the queue")
 		}
+	case Transferred:
+		if t.seek == nil || t.seek.asked == "" {
+			return fmt.Errorf("nobody is asked")
+		}
+		w.taking[t.N] = t.seek.asked
+		w.agent(t.seek.asked).asked--
+		t.seek = nil
+	}
+	if t.seek != nil {
+		return fmt.Errorf("a transfer is under way")
 	}
 	if cools {
 		if !f.Until.Equal(f.At.Add(cmp.Or(w.cfg.CoolDown, DefaultCoolDown))) {
@@ -342,8 +528,8 @@ func (w *witness) released(t *seen, f Fact) error {
 		return fmt.Errorf("a cool-down for %s", f.Reason)
 	}
 	w.agent(f.Agent).load--
-	t.Owner, t.until = "", due{}
-	w.waiting[t.N] = t
+	t.Owner, t.until, t.Answered = "", due{}, false
+	w.enter(t, f.At)
 	return nil
 }
 
@@ -360,10 +546,13 @@ func (w *witness) resume(now time.Time) {
 		return due{x.end.Add(now.Sub(from)), now}
 	}
 	for _, a := range w.agents {
-		a.grace = shift(a.grace)
+		a.grace, a.back = shift(a.grace), shift(a.back)
 	}
 	for _, t := range w.threads {
-		t.until = shift(t.until)
+		t.until, t.linger = shift(t.until), shift(t.linger)
+		if t.seek != nil {
+			t.seek.until, t.seek.answer = shift(t.seek.until), shift(t.seek.answer)
+		}
 		for id := range t.cool {
 			t.cool[id] = shift(t.cool[id])
 		}
@@ -373,6 +562,9 @@ func (w *witness) resume(now time.Time) {
 
 // whole checks what must hold after every step.
 func (w *witness) whole(d *Desk, now time.Time) error {
+	if len(w.taking) > 0 {
+		return fmt.Errorf("who accepted a transfer has nothing: %v", w.taking)
+	}
 	if c := d.Counts(); c.Open != len(w.threads) || c.Waiting != len(w.waiting) {
 		return fmt.Errorf("%d open and %d waiting, want %d and %d", c.Open, c.Waiting, len(w.threads), len(w.waiting))
 	}
@@ -394,18 +586,28 @@ func (w *witness) clocks(d *Desk, now time.Time) error {
 	}
 	for id, a := range w.agents {
 		soonest(a.grace.end)
-		if s, ok := d.Agent(id); ok && (s.Load != a.load || (s.Avail == Available) != w.available(a)) {
+		soonest(a.back.end)
+		if s, ok := d.Agent(id); ok && (s.Load != a.load || s.Asked != a.asked || s.Capacity != w.capacity(id) || (s.Avail == Available) != w.available(a)) {
 			return fmt.Errorf("agent %s is %+v, want load %d, available %v", id, s, a.load, w.available(a))
 		}
 	}
 	for _, t := range w.threads {
 		soonest(t.until.end)
-	}
-	for _, t := range w.waiting {
+		seeks := t.seek != nil && t.seek.asked == ""
+		if t.seek != nil {
+			soonest(t.seek.until.end)
+			soonest(t.seek.answer.end)
+		}
+		if t.Owner == "" {
+			soonest(t.linger.end)
+		}
 		for _, c := range t.cool {
-			if c.end.After(now) {
+			if c.end.After(now) && (t.Owner == "" || seeks) {
 				soonest(c.end)
 			}
+		}
+		if seeks && !w.paused && t.seek.to != "" {
+			return fmt.Errorf("thread %d: a transfer that asks nobody", t.N)
 		}
 	}
 	switch {
@@ -430,12 +632,17 @@ func (w *witness) nobodyWaits(now time.Time) error {
 			return fmt.Errorf("thread %d waits while %v could serve it", t.N, can)
 		}
 	}
+	for n := range w.seeks {
+		if t := w.threads[n]; t != nil && t.seek != nil && t.seek.asked == "" && len(w.askable(t, now)) > 0 {
+			return fmt.Errorf("a transfer of thread %d asks nobody while %v could be asked", t.N, w.askable(t, now))
+		}
+	}
 	return nil
 }
 
 func (w *witness) anyoneFree() bool {
 	for id, a := range w.agents {
-		if w.available(a) && a.load < w.capacity(id) {
+		if w.available(a) && a.load+a.asked < w.capacity(id) {
 			return true
 		}
 	}
