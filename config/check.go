@@ -56,8 +56,13 @@ func (k *checker) links() {
 			k.fault("front.customers", "write the hosts where customers have their accounts; %q is the component itself", own)
 		}
 	}
-	if k.given["desk.customers"] {
-		k.fault("desk.customers", "only [front] has customers: move it there")
+	for i, host := range front.WriteTo {
+		front.WriteTo[i] = k.domain("front.write_to", host, "customers.example")
+	}
+	for _, key := range []string{"customers", "write_to"} {
+		if k.given[join("desk", key)] {
+			k.fault(join("desk", key), "only [front] has customers: move it there")
+		}
 	}
 }
 
@@ -236,7 +241,7 @@ func (k *checker) queues() {
 		if k.given[join(path, "agents")] {
 			k.queueAgents(join(path, "agents"), q, everybody)
 		} else {
-			q.Agents = slices.Clone(everybody)
+			q.Agents, q.Everybody = slices.Clone(everybody), true
 		}
 	}
 	k.webQueue(names)
@@ -304,7 +309,7 @@ func (k *checker) times() {
 	for _, at := range []struct {
 		path string
 		time time.Duration
-	}{{"times.grace", t.Grace}, {"times.answer", t.Answer}, {"times.cool_down", t.CoolDown}} {
+	}{{"times.grace", t.Grace}, {"times.answer", t.Answer}, {"times.cool_down", t.CoolDown}, {"times.hand_over", t.HandOver}, {"times.long_wait", t.LongWait}} {
 		if at.time < time.Second || at.time > 24*time.Hour {
 			k.fault(at.path, "%v cannot be: write a time from \"1s\" to \"24h\"", at.time)
 		}

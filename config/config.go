@@ -40,6 +40,8 @@ type Config struct {
 	Web         Web      `toml:"web"`
 	Log         string   `toml:"log"`          // debug, info, warn, error; default info
 	IdleIsAway  bool     `toml:"idle_is_away"` // a client that says away by itself (XEP-0319) counts as away; default false
+
+	AgentsCreate bool `toml:"-"` // create_rooms is "agents"
 }
 
 // Link is [front] or [desk].
@@ -55,6 +57,8 @@ type Link struct {
 	// Front only: the hosts where customers have their accounts; they never get into the desk. After Load
 	// they include Web.Host.
 	Customers []string `toml:"customers"`
+	// Front only: domains to whose accounts agents may write first. To others only after they have written.
+	WriteTo []string `toml:"write_to"`
 }
 
 // Queue is one [[queue]].
@@ -62,6 +66,8 @@ type Queue struct {
 	Name   string   `toml:"name"`   // localpart of the address
 	Title  string   `toml:"title"`  // shown; default: name
 	Agents []string `toml:"agents"` // bare JIDs of [[agent]]; absent: all of them, and after Load they are listed here
+
+	Everybody bool `toml:"-"` // agents is absent
 }
 
 // Person is one [[agent]].
@@ -77,6 +83,8 @@ type Times struct {
 	Grace    time.Duration `toml:"grace"`     // default 60 s
 	Answer   time.Duration `toml:"answer"`    // default 60 s
 	CoolDown time.Duration `toml:"cool_down"` // default 5 min
+	HandOver time.Duration `toml:"hand_over"` // default 2 min
+	LongWait time.Duration `toml:"long_wait"` // default 5 min
 }
 
 // Web is [web], the customers' page.
@@ -140,7 +148,7 @@ func parse(text, dir string, env func(string) (string, bool), mode fs.FileMode) 
 		Data:        "frontdesk.db",
 		Front:       Link{Name: "Help desk"},
 		Desk:        Link{Name: "Desk"},
-		Times:       Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute},
+		Times:       Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute, HandOver: 2 * time.Minute, LongWait: 5 * time.Minute},
 		Log:         "info",
 		CreateRooms: Creators{everyAgent},
 	}

@@ -55,12 +55,12 @@ host = "web.example"
 		Front: Link{Domain: "help.customers.example", Server: "127.0.0.1:5347", Secret: "a", Name: "Help desk",
 			Customers: []string{"customers.example", "web.example"}},
 		Desk:   Link{Domain: "desk.agents.example", Server: "127.0.0.1:5347", Secret: "b", Name: "Desk"},
-		Queues: []Queue{{Name: "support", Title: "support", Agents: both}},
+		Queues: []Queue{{Name: "support", Title: "support", Agents: both, Everybody: true}},
 		Agents: []Person{{JID: both[0], Name: "anna", Role: Agent, Capacity: 5}, {JID: both[1], Name: "bob", Role: Agent, Capacity: 5}},
-		Times:  Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute},
+		Times:  Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute, HandOver: 2 * time.Minute, LongWait: 5 * time.Minute},
 		Web: Web{Listen: "127.0.0.1:8080", WebSocket: "ws://127.0.0.1:5280/xmpp-websocket", Host: "web.example",
 			Queue: "support"},
-		Log: "info", CreateRooms: both,
+		Log: "info", CreateRooms: both, AgentsCreate: true,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -284,8 +284,9 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	// These have an example, not a default.
-	got.Members, got.Web.Origins = plain.Members, plain.Web.Origins
+	got.Members, got.Web.Origins, got.Front.WriteTo = plain.Members, plain.Web.Origins, plain.Front.WriteTo
 	got.Queues[0].Title, got.Agents[0].Name = plain.Queues[0].Title, plain.Agents[0].Name
+	got.Queues[0].Everybody = plain.Queues[0].Everybody
 	if !reflect.DeepEqual(got, plain) {
 		t.Errorf("uncommented: %+v\nas it is:    %+v", got, plain)
 	}
@@ -297,7 +298,7 @@ func TestExample(t *testing.T) {
 	paths := keys("", reflect.TypeFor[Config]())
 	sections := lineNumbers(comment.ReplaceAllString(Example, "$1"))
 	for _, path := range paths {
-		if place := strings.NewReplacer("queue.", "queue[1].", "agent.", "agent[1].").Replace(path); sections[place] == 0 && path != "desk.customers" {
+		if place := strings.NewReplacer("queue.", "queue[1].", "agent.", "agent[1].").Replace(path); sections[place] == 0 && path != "desk.customers" && path != "desk.write_to" {
 			t.Errorf("the example has no %s", path)
 		}
 		if key := path[strings.LastIndexByte(path, '.')+1:]; !strings.Contains(string(page), "| `"+key+"` |") {
@@ -311,6 +312,9 @@ func keys(path string, table reflect.Type) []string {
 	var list []string
 	for i := range table.NumField() {
 		f := table.Field(i)
+		if f.Tag.Get("toml") == "-" {
+			continue
+		}
 		at, inner := join(path, f.Tag.Get("toml")), f.Type
 		if inner.Kind() == reflect.Slice {
 			inner = inner.Elem()

@@ -20,7 +20,7 @@ func (k *checker) creators() {
 			c.CreateRooms = nil
 			return
 		case everyAgent:
-			c.CreateRooms = nil
+			c.CreateRooms, c.AgentsCreate = nil, true
 			for _, a := range c.Agents {
 				c.CreateRooms = append(c.CreateRooms, a.JID)
 			}

@@ -52,6 +52,9 @@ func (r *reader) table(path string, raw map[string]any, to reflect.Value) {
 	var keys []string
 	for i := range to.NumField() {
 		key := to.Type().Field(i).Tag.Get("toml")
+		if key == "-" {
+			continue
+		}
 		keys = append(keys, key)
 		if v, ok := raw[key]; ok {
 			r.given[join(path, key)] = true
