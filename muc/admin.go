@@ -193,7 +193,7 @@ func (st *step) order(item *stanza.Element) (order, error) {
 		return o, errBadRequest
 	case target == nil:
 		return o, errNotFound
-	case isAffiliation && target == st.room.desk:
+	case isAffiliation && target.ours():
 		return o, errNotAllowed
 	case isAffiliation:
 		o.jid = target.bare
@@ -225,6 +225,9 @@ func (st *step) mayAffiliate(who actor, o order, draft ranks) error {
 	case st.s.shut(o.jid) && o.affiliation > None:
 		return errNotAllowed
 	case now == o.affiliation:
+		return nil
+	}
+	if _, config := draft.floor[string(o.jid)]; config && st.room.yields != nil && st.room.yields(string(o.jid)) {
 		return nil
 	}
 	after := draft.draft()
@@ -313,7 +316,7 @@ func (st *step) perform(who actor, orders []order) {
 // service any more.
 func (st *step) recheck() {
 	for _, r := range st.s.order {
-		if r.named || len(r.sessions) == 0 {
+		if r.named && !r.hosted || len(r.sessions) == 0 {
 			continue
 		}
 		for _, o := range slices.Clone(r.occupants) {
@@ -329,7 +332,7 @@ func (st *step) reaffiliate(how notice, raised map[*occupant]bool) (gone []notic
 	r := st.room
 	for _, o := range append([]*occupant(nil), r.occupants...) {
 		now := st.s.standing(r, o.bare)
-		if o == r.desk || now == o.affiliation {
+		if o.ours() || now == o.affiliation {
 			continue
 		}
 		o.affiliation = now
@@ -357,7 +360,7 @@ func (st *step) promoted(o *occupant, raised map[*occupant]bool) {
 	for _, s := range o.sessions {
 		st.keep(r, s)
 		for _, x := range r.occupants {
-			if raised[o] && x != o && x != r.desk {
+			if raised[o] && x != o && !x.ours() {
 				st.view(r, x, s)
 			}
 		}

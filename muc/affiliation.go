@@ -3,6 +3,7 @@ package muc
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"frontdesk/component/stanza"
 )
@@ -95,4 +96,17 @@ func (s *Service) Affiliation(room string, jid stanza.JID) Affiliation {
 		return None
 	}
 	return s.standing(r, jid.Bare())
+}
+
+// Ungrant takes back what was granted at runtime, so that the config's word stands alone. By "" is the service.
+func (s *Service) Ungrant(now time.Time, room, jid string) Out {
+	st := &step{s: s, now: now, room: s.rooms[room]}
+	if st.room == nil {
+		return st.out
+	}
+	if _, granted := st.room.rank.granted[jid]; granted {
+		st.decide(Fact{Kind: Affiliated, Room: room, JID: jid, Affiliation: None})
+		st.restaff(st.room)
+	}
+	return st.out
 }

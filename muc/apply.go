@@ -25,6 +25,9 @@ func (s *Service) Apply(f Fact) error {
 	default:
 		return fmt.Errorf("muc: unknown kind of fact %d", f.Kind)
 	}
+	if s.rooms[f.Room] == nil && (f.Kind == Message || f.Kind == Private || f.Kind == Retracted) {
+		return nil // of a hosted room that is not open, or one that is gone: nothing follows from it
+	}
 	r := s.newRoom(f.Room)
 	switch f.Kind {
 	case Message:
@@ -91,6 +94,9 @@ type savedRemark struct {
 func (s *Service) Snapshot() ([]byte, error) {
 	var all savedState
 	for _, r := range s.order {
+		if r.hosted {
+			continue
+		}
 		sr := savedRoom{Room: r.local}
 		for jid, a := range r.rank.granted {
 			sr.Affiliations = append(sr.Affiliations, savedRank{jid, a})

@@ -22,7 +22,7 @@ func (st *step) create() error {
 		return gone(t)
 	}
 	switch there := s.rooms[local]; {
-	case there != nil && there.open: // locked: else it would be seen
+	case there != nil && there.open && !there.hosted: // locked: else it would be seen
 		return errNotFound // §7.2.10
 	case !s.mayCreate(bare), s.reserved != nil && s.reserved(local):
 		return errNotAllowed

@@ -71,7 +71,7 @@ func (st *step) destroy(d *stanza.Element) error {
 func (st *step) end(by, venue stanza.JID, reason, password string) {
 	r := st.room
 	for _, o := range append([]*occupant(nil), r.occupants...) {
-		if o == r.desk {
+		if o.ours() {
 			continue
 		}
 		o.affiliation = None // §10.9, whatever he was

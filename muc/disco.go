@@ -40,6 +40,7 @@ func (st *step) serviceInfo() error {
 	for _, f := range st.s.features {
 		supports(q, f.service)
 	}
+	supports(q, st.s.extra)
 	return st.result(q)
 }
 
@@ -54,7 +55,7 @@ func (st *step) serviceItems() error {
 		return errNotFound
 	}
 	for _, r := range st.s.order {
-		if r.open && !r.locked && (st.s.standing(r, st.from.Bare()) >= Member || st.s.listed(r, st.from.Bare())) {
+		if r.open && !r.locked && !r.hosted && (st.s.standing(r, st.from.Bare()) >= Member || st.s.listed(r, st.from.Bare())) {
 			q.Add(stanza.New(stanza.NSDiscoItems, "item", "jid", string(r.jid), "name", r.set.Name))
 		}
 	}
@@ -93,6 +94,7 @@ func (s *Service) roomFeatures(r *room, name string) *stanza.Element {
 			supports(q, f.room(r))
 		}
 	}
+	supports(q, s.extra)
 	return q
 }
 

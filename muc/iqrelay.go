@@ -63,14 +63,14 @@ func (st *step) occupantIQ() error {
 	switch {
 	case o == nil:
 		return errNotFound
-	case o == st.room.desk:
-		return st.deskIQ()
+	case o.ours():
+		return st.ownIQ(o)
 	}
 	return st.relay(sess, o)
 }
 
-// deskIQ answers for the service's own occupant.
-func (st *step) deskIQ() error {
+// ownIQ answers for the service's own occupant, or for a guest.
+func (st *step) ownIQ(o *occupant) error {
 	q := st.in.First()
 	if st.in.Type() != "get" || !q.Is(stanza.NSDiscoInfo, "query") {
 		return errUnavailable
@@ -78,7 +78,7 @@ func (st *step) deskIQ() error {
 	if q.Attr("node") != "" {
 		return errNotFound
 	}
-	r := stanza.New(stanza.NSDiscoInfo, "query").Add(identity("client", "bot", st.room.desk.nick))
+	r := stanza.New(stanza.NSDiscoInfo, "query").Add(identity("client", "bot", o.nick))
 	supports(r, []string{stanza.NSDiscoInfo})
 	return st.result(r)
 }

@@ -43,8 +43,9 @@ type Config struct {
 	Reserved func(local string) bool
 	Nicks    map[string]string // by bare JID: forced in rooms that somebody created, too
 
-	Version   string // of the program, for jabber:iq:version; "" is "unknown"
-	MaxStanza int    // bytes that may leave in one stanza; default 256 KiB
+	Features  []string // that the service and its rooms list besides their own: what the caller answers for them
+	Version   string   // of the program, for jabber:iq:version; "" is "unknown"
+	MaxStanza int      // bytes that may leave in one stanza; default 256 KiB
 	// Who is no member of any room learns nothing: identical answers for rooms that exist and that do not.
 }
 
@@ -57,6 +58,15 @@ type RoomConfig struct {
 	Nicks        map[string]string      // by bare JID: the nick that this person gets, whatever he asks for (status 210)
 	Service      string                 // nick of the service's own occupant ("desk"), "" for none
 	History      int                    // messages kept for those who enter; default 50
+
+	// By jid: whom the people of the room may lower or raise, although Affiliations name them; the caller hears of it by a
+	// fact, and changes the config (Reconfigure).
+	Yields func(jid string) bool
+
+	// Of hosted rooms only.
+	Mute    bool // nobody may speak
+	Subject string
+	Guests  []Guest
 }
 
 // Kind of a fact. The numbers are in files for ever: add, never change. 100 to 199 are muc's.

@@ -36,7 +36,8 @@ func affiliationNamed(name string) (Affiliation, bool) {
 // occupant is a nick in a room; all its sessions are of one person.
 type occupant struct {
 	nick        string
-	bare        stanza.JID // "" for the service's own
+	bare        stanza.JID // "" for the service's own, and for guests
+	guest       bool       // the caller speaks for him
 	affiliation Affiliation
 	role        role
 	id          string // XEP-0421
@@ -44,6 +45,9 @@ type occupant struct {
 	seen        string // what the others were shown last (session.xml)
 	public      bool   // the others have been shown him
 }
+
+// ours tells that no person is behind the occupant.
+func (o *occupant) ours() bool { return o.bare == "" }
 
 // session is one client in a room.
 type session struct {

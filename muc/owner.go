@@ -171,7 +171,7 @@ func (st *step) settled(was Settings) {
 	r := st.room
 	for _, o := range slices.Clone(r.occupants) {
 		switch {
-		case o == r.desk:
+		case o.ours():
 		case r.set.MembersOnly && o.affiliation < Member:
 			st.others(r, st.expel(r, o, notice{codes: []int{322}}), nil)
 		case was.Moderated != r.set.Moderated && o.affiliation == None && o.role < moderator && o.role != r.usualRole(None):

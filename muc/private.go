@@ -37,6 +37,10 @@ func (st *step) whisper(sess *session) error {
 	}
 	switch allowed := st.room.set.Whispers; {
 	case o == st.room.desk:
+	case o.ours():
+		e := errAcceptable
+		e.Text = "Nobody reads this here. What you say in the room is for colleagues; to write to the customer, write to his contact."
+		return e
 	case allowed == "none":
 		return errNotAllowed
 	case allowed == "moderators" && sess.occ.role < moderator, allowed == "participants" && sess.occ.role < participant:

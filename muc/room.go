@@ -14,16 +14,19 @@ type room struct {
 	jid       stanza.JID
 	open      bool // it is there; else only its facts are kept, in case the config names it again
 	named     bool // by the config; else somebody created it
+	hosted    bool // named, but the caller opens and ends it
+	mute      bool // nobody may speak
 	locked    bool // not configured yet: for its owners only
 	edited    bool // configured at runtime
 	maker     string
 	since     time.Time // when it was created
 	set       Settings
 	rank      ranks
-	nicks     map[string]string // forced, by bare JID
-	reserved  map[string]bool   // folded nicks that nobody else may take
-	chosen    map[string]string // nicks that people registered, by bare JID
-	chosenBy  map[string]string // and whose they are, by folded nick
+	yields    func(jid string) bool // or nil
+	nicks     map[string]string     // forced, by bare JID
+	reserved  map[string]bool       // folded nicks that nobody else may take
+	chosen    map[string]string     // nicks that people registered, by bare JID
+	chosenBy  map[string]string     // and whose they are, by folded nick
 	topic     topic
 	past      history
 	desk      *occupant   // the service's own, nil for none
@@ -66,6 +69,15 @@ func (r *room) configure(s *Service, rc RoomConfig) {
 		r.past.limit = rc.History
 	}
 	r.set = fixed(rc, r.past.limit)
+	if rc.Service != "" {
+		r.desk = r.settle(s, &occupant{nick: rc.Service, affiliation: Owner, role: moderator})
+	}
+	r.people(rc)
+}
+
+// people takes over who is what in a room of the config.
+func (r *room) people(rc RoomConfig) {
+	r.yields = rc.Yields
 	for jid, a := range rc.Affiliations {
 		r.rank.floor[strings.ToLower(jid)] = a
 	}
@@ -73,9 +85,8 @@ func (r *room) configure(s *Service, rc RoomConfig) {
 		r.nicks[strings.ToLower(jid)] = nick
 		r.reserved[fold(nick)] = true
 	}
-	if rc.Service != "" {
-		r.desk = r.settle(s, &occupant{nick: rc.Service, affiliation: Owner, role: moderator})
-		r.reserved[fold(rc.Service)] = true
+	if r.desk != nil {
+		r.reserved[fold(r.desk.nick)] = true
 	}
 }
 
@@ -122,6 +133,8 @@ func (r *room) everyone() []stanza.JID {
 // usualRole is who enters with that affiliation (§5.1.2).
 func (r *room) usualRole(a Affiliation) role {
 	switch {
+	case r.mute && a >= Member:
+		return visitor
 	case a >= Admin:
 		return moderator
 	case a >= Member, a == None && !r.set.MembersOnly && !r.set.Moderated:
@@ -134,7 +147,7 @@ func (r *room) usualRole(a Affiliation) role {
 
 // visible reports whether the others see the occupant's presence.
 func (r *room) visible(o *occupant) bool {
-	return o == r.desk || slices.Contains(r.set.Broadcast, o.role.String())
+	return o.ours() || slices.Contains(r.set.Broadcast, o.role.String())
 }
 
 // sees reports whether an occupant sees the others' addresses.

@@ -14,6 +14,8 @@ type Service struct {
 	version  string
 	limit    int // bytes of a stanza
 	denied   map[string]bool
+	extra    []string // features that the caller answers
+	folded   map[string]bool
 	past     func(room, id string) (Fact, bool)
 	salt     []byte
 	features []feature
@@ -26,6 +28,23 @@ type Service struct {
 	reserved func(string) bool
 	nicks    map[string]string
 	tombs    tombs
+}
+
+// people takes over who may do what in the service as a whole.
+func (s *Service) people(cfg Config) {
+	clear(s.creators)
+	clear(s.nicks)
+	clear(s.denied)
+	s.folded = nil
+	for _, c := range cfg.Creators {
+		s.creators[strings.ToLower(c)] = true
+	}
+	for jid, nick := range cfg.Nicks {
+		s.nicks[strings.ToLower(jid)] = nick
+	}
+	for _, d := range cfg.Denied {
+		s.denied[strings.ToLower(d)] = true
+	}
 }
 
 type handlerKey struct {
@@ -46,6 +65,7 @@ func New(cfg Config, salt []byte) *Service {
 		limit:    cfg.MaxStanza,
 		denied:   map[string]bool{},
 		past:     cfg.Past,
+		extra:    cfg.Features,
 		salt:     salt,
 		features: features(),
 		handlers: map[handlerKey]func(*step) error{},
@@ -56,17 +76,9 @@ func New(cfg Config, salt []byte) *Service {
 		nicks:    map[string]string{},
 		tombs:    tombs{byName: map[string]tomb{}},
 	}
-	for _, c := range cfg.Creators {
-		s.creators[strings.ToLower(c)] = true
-	}
-	for jid, nick := range cfg.Nicks {
-		s.nicks[strings.ToLower(jid)] = nick
-	}
+	s.people(cfg)
 	if s.limit == 0 {
 		s.limit = defaultMaxStanza
-	}
-	for _, d := range cfg.Denied {
-		s.denied[strings.ToLower(d)] = true
 	}
 	for _, f := range s.features {
 		for _, h := range f.iq {
@@ -115,7 +127,8 @@ func (s *Service) Step(now time.Time, in *stanza.Element, id string) Out {
 
 func (s *Service) begin(now time.Time, in *stanza.Element, id string) *step {
 	st := &step{s: s, now: now, in: in, id: id, from: in.From(), to: in.To()}
-	if r := s.rooms[st.to.Local()]; r != nil && r.open && (!r.locked || s.standing(r, st.from.Bare()) == Owner) {
+	if r := s.rooms[st.to.Local()]; r != nil && r.open && (!r.locked || s.standing(r, st.from.Bare()) == Owner) &&
+		(!r.hosted || s.admits(r, st.from.Bare())) {
 		st.room = r
 	}
 	return st

@@ -34,7 +34,7 @@ func (st *step) stranger() bool {
 // which rooms there are, and enter those that are for everybody.
 func (s *Service) known(bare stanza.JID) bool {
 	for _, r := range s.order {
-		if r.named && s.standing(r, bare) >= Member {
+		if r.named && !r.hosted && s.standing(r, bare) >= Member {
 			return true
 		}
 	}
