@@ -3,6 +3,7 @@ package relay
 import (
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -79,7 +80,7 @@ func (r *Relay) answerRoom(a *muc.Ask, before uint64) muc.Out {
 			if len(a.IDs) > 0 {
 				recs, more, found, err = r.picked(a, ask)
 			} else {
-				recs, more, err = r.sift(r.roomArchive(a.Room), ask, maxSifted, wanted(a))
+				recs, more, err = r.roomRecords(a.Room, ask, r.wanted(a))
 			}
 		}
 	}
@@ -95,11 +96,29 @@ func (r *Relay) answerRoom(a *muc.Ask, before uint64) muc.Out {
 	return r.rooms.Answer(a, r.itemsOf(recs), more)
 }
 
+// roomRecords pages through what a room's archive holds; a case room's is two in one.
+func (r *Relay) roomRecords(room string, ask store.Query, want func(*store.Record) bool) ([]store.Record, bool, error) {
+	if t := r.caseThread(room); t != nil {
+		return r.caseRecords(t, ask, maxSifted, want)
+	}
+	return r.sift(r.roomArchive(room), ask, maxSifted, want)
+}
+
 // wanted is what an Ask asks for, as records.
-func wanted(a *muc.Ask) func(*store.Record) bool {
+func (r *Relay) wanted(a *muc.Ask) func(*store.Record) bool {
+	t := r.caseThread(a.Room)
 	return func(rec *store.Record) bool {
+		own := t != nil && rec.Archive == t.archive
 		if !a.Narrow() {
-			return a.Wants(&muc.Fact{Kind: muc.Kind(rec.Kind)})
+			return own || a.Wants(&muc.Fact{Kind: muc.Kind(rec.Kind)})
+		}
+		if own {
+			e, err := decode(*rec)
+			if err != nil {
+				return false
+			}
+			f, ok := r.caseFact(t, e)
+			return ok && a.Wants(&f)
 		}
 		f, err := decodeMuc(store.Record{Kind: rec.Kind, Numbers: rec.Numbers})
 		return err == nil && a.Wants(&f)
@@ -168,6 +187,9 @@ func (r *Relay) archivedAt(room, id string, before uint64) (uint64, bool) {
 		return 0, false
 	}
 	rec, ok := r.record(seq)
+	if t := r.caseThread(room); ok && t != nil && rec.Archive == t.archive {
+		return seq, mirrored(&rec)
+	}
 	return seq, ok && rec.Archive == r.roomArchive(room) && muc.Kind(rec.Kind).Archived()
 }
 
@@ -214,7 +236,7 @@ func (r *Relay) picked(a *muc.Ask, ask store.Query) (page []store.Record, more, 
 	if ask.Last {
 		slices.Reverse(seqs)
 	}
-	want, size := wanted(a), 0
+	want, size := r.wanted(a), 0
 	for _, seq := range seqs {
 		rec, _ := r.record(seq)
 		if !want(&rec) {
@@ -238,11 +260,11 @@ func (r *Relay) ends(a *muc.Ask, before uint64) ([]store.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	first, _, err := r.sift(r.roomArchive(a.Room), store.Query{After: ask.After, Before: before, Limit: 1}, maxSifted, wanted(a))
+	first, _, err := r.roomRecords(a.Room, store.Query{After: ask.After, Before: before, Limit: 1}, r.wanted(a))
 	if err != nil || len(first) == 0 {
 		return nil, err
 	}
-	last, _, err := r.sift(r.roomArchive(a.Room), store.Query{After: ask.After, Before: before, Limit: 1, Last: true}, maxSifted, wanted(a))
+	last, _, err := r.roomRecords(a.Room, store.Query{After: ask.After, Before: before, Limit: 1, Last: true}, r.wanted(a))
 	return append(first, last...), err
 }
 
@@ -251,6 +273,17 @@ func (r *Relay) ends(a *muc.Ask, before uint64) ([]store.Record, error) {
 func (r *Relay) itemsOf(recs []store.Record) []muc.Item {
 	items := make([]muc.Item, 0, len(recs))
 	for _, rec := range recs {
+		if rec.Kind < 100 || rec.Kind >= 200 { // of a thread, in its case room
+			n, _ := strconv.ParseUint(rec.Archive, 10, 64)
+			if t := r.thread(n); t != nil {
+				if e, err := decode(rec); err == nil {
+					if f, ok := r.caseFact(t, e); ok {
+						items = append(items, muc.Item{Fact: f})
+					}
+				}
+			}
+			continue
+		}
 		f, err := decodeMuc(rec)
 		if err != nil {
 			r.log.Warn("a message in a room's archive cannot be read", "record", rec.Seq, "err", err)

@@ -3,6 +3,7 @@ package relay
 import (
 	"crypto/rand"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -139,7 +140,7 @@ func (r *Relay) agentWrote(t *thread, agent string, s *stanza.Element, m *intake
 		r.answer(s, noticeMark+textCorrected)
 		return
 	case v == command:
-		if reply := r.carryOut(&call{agent: agent, from: s.From(), thread: t, text: text}); reply != "" {
+		if reply := r.carryOut(&call{agent: agent, from: s.From(), thread: t}, text); reply != "" {
 			r.answer(s, noticeMark+reply)
 		}
 		return
@@ -164,25 +165,24 @@ func (r *Relay) agentWrote(t *thread, agent string, s *stanza.Element, m *intake
 	}
 }
 
-// agentAmends: only who has the conversation, or had it last, changes what was said in it.
+// agentAmends: only who has the conversation or joined it, or had it last, changes what was said in it.
 func (r *Relay) agentAmends(t *thread, agent string, s *stanza.Element, w *words) {
-	owner := ""
+	o := own{Thread: t.N, By: agent}
+	may := t.Saved != nil && t.Saved.Last == agent
 	if d, open := r.desk.Thread(t.N); open {
-		owner = d.Owner
-	} else if t.Saved != nil {
-		owner = t.Saved.Last
+		o.To, o.Team = d.Owner, slices.Clone(r.desk.Team(t.N))
+		may = d.Owner == agent || slices.Contains(o.Team, agent)
 	}
-	if owner != agent {
+	if !may {
 		r.answer(s, noticeMark+"Nothing was sent. "+r.explain(dispatch.ErrNotYours, t))
 		return
 	}
-	r.noteWords(t, agent, &entry{kind: kindAmended, own: own{Thread: t.N, By: agent}, words: w})
+	r.noteWords(t, agent, &entry{kind: kindAmended, own: o, words: w})
 }
 
 // agentSignal passes typing, receipts and markers of the conversation's owner on to the customer.
 func (r *Relay) agentSignal(t *thread, agent string, m *intake) {
-	d, open := r.desk.Thread(t.N)
-	if !open || d.Owner != agent {
+	if d, open := r.desk.Thread(t.N); !open || d.Owner != agent && !slices.Contains(r.desk.Team(t.N), agent) {
 		return
 	}
 	if m.displayed != "" {
@@ -212,6 +212,12 @@ func (r *Relay) agentBounced(t *thread, agent string, s *stanza.Element) {
 	seq, ours := r.ids.seq(s.ID())
 	d, open := r.desk.Thread(t.N)
 	if !ours || !open {
+		return
+	}
+	if asked, _ := r.desk.Asked(t.N); d.Owner != agent && (asked == agent || slices.Contains(r.desk.Team(t.N), agent)) {
+		if a, ok := r.desk.Agent(agent); ok && a.GraceEnd.IsZero() && !r.paused {
+			r.decide(dispatch.Unreachable{Thread: t.N, Agent: agent}, nil)
+		}
 		return
 	}
 	if t.Missed == 0 || t.MissedBy != agent || seq < t.Missed {
@@ -248,7 +254,7 @@ func (r *Relay) explain(err error, t *thread) string {
 	switch {
 	case errors.Is(err, dispatch.ErrNotYours):
 		if d, open := r.desk.Thread(t.N); open && d.Owner != "" {
-			return r.nameOf(d.Owner) + " has this conversation. A supervisor can take it over with !take " + n + "."
+			return r.nameOf(d.Owner) + " has this conversation: !join " + n + " lets you write, too; a supervisor can !take " + n + "."
 		}
 		return "Somebody else has this conversation."
 	case errors.Is(err, dispatch.ErrNotAgent):
@@ -260,7 +266,23 @@ func (r *Relay) explain(err error, t *thread) string {
 	case errors.Is(err, dispatch.ErrYours):
 		return "This conversation is yours already."
 	case errors.Is(err, dispatch.ErrSelf):
-		return "You are the customer of this thread."
+		return "The agent is the customer of this thread."
+	case errors.Is(err, dispatch.ErrOwner):
+		return "That agent has this conversation already."
+	case errors.Is(err, dispatch.ErrJoined):
+		return "That agent has joined already."
+	case errors.Is(err, dispatch.ErrNotJoined):
+		return "You have not joined this conversation."
+	case errors.Is(err, dispatch.ErrTeam):
+		return "So many have joined this conversation that no more can."
+	case errors.Is(err, dispatch.ErrGone):
+		return "That agent is not there: !who shows who is."
+	case errors.Is(err, dispatch.ErrShut):
+		return "That queue is closed."
+	case errors.Is(err, dispatch.ErrUnknownQueue):
+		return "There is no such queue."
+	case errors.Is(err, dispatch.ErrRange):
+		return "That number cannot be."
 	}
 	return err.Error()
 }
@@ -273,13 +295,32 @@ func (r *Relay) contactPresence(t *thread, s *stanza.Element) {
 		r.send(r.back, stanza.New("", "presence", "type", "subscribed", "from", from, "to", to))
 		fallthrough
 	case "probe":
-		p := stanza.New("", "presence", "from", from+"/"+resource, "to", to)
-		if t.customer.Name != "" {
-			p.Add(stanza.Text(stanza.NSNick, "nick", t.customer.Name))
-		}
-		r.send(r.back, p)
+		r.send(r.back, r.contactShown(t, to))
 	case "unsubscribe":
 		r.send(r.back, stanza.New("", "presence", "type", "unsubscribed", "from", from, "to", to))
+	}
+}
+
+// contactShown is a contact's presence: the customer's name, and whether his client is there.
+func (r *Relay) contactShown(t *thread, to string) *stanza.Element {
+	p := stanza.New("", "presence", "from", string(t.contact), "to", to)
+	if t.customer.Full == "" {
+		p.Add(stanza.Text("", "show", "away"))
+	}
+	if t.customer.Name != "" {
+		p.Add(stanza.Text(stanza.NSNick, "nick", t.customer.Name))
+	}
+	return p
+}
+
+// showContact lets an agent's clients see his new customer, so that they offer what a contact can do; hideContact ends that.
+func (r *Relay) showContact(t *thread, agent string) {
+	r.pass(r.back, r.contactShown(t, agent))
+}
+
+func (r *Relay) hideContact(t *thread, agent string) {
+	if agent != "" {
+		r.pass(r.back, stanza.New("", "presence", "type", "unavailable", "from", string(t.contact), "to", agent))
 	}
 }
 

@@ -3,6 +3,7 @@ package relay
 import (
 	"strconv"
 
+	"frontdesk/component/stanza"
 	"frontdesk/dispatch"
 	"frontdesk/store"
 )
@@ -45,19 +46,45 @@ func (r *Relay) fact(f *dispatch.Fact, u *utterance) {
 		r.opened(f, u, r.note(store.Customers, archive, e))
 		return
 	}
-	if f.Kind == dispatch.Assigned {
-		r.giveMissed(f.Thread, f.Agent)
-	}
-	r.note(store.Agents, archive, e)
 	switch f.Kind {
 	case dispatch.Assigned:
-		r.counts.assigned++
-	case dispatch.Released:
-		r.released(f, e)
-	case dispatch.Closed:
-		r.closed(f)
+		r.giveMissed(f.Thread, f.Agent)
+	case dispatch.Sought, dispatch.DutySet:
+		if u != nil && u.words != nil && u.words.Body != "" {
+			e.words = u.words // why
+		}
 	}
+	r.note(store.Agents, archive, e)
 	r.stale = true
+	t := r.thread(f.Thread)
+	if t == nil {
+		return
+	}
+	switch f.Kind {
+	case dispatch.Assigned:
+		r.assigned(f, t)
+	case dispatch.Released:
+		r.released(f, t, e)
+	case dispatch.Closed:
+		r.closed(f, t)
+	default:
+		r.followed(f, t)
+	}
+	if f.Kind != dispatch.Closed && f.Kind != dispatch.Lingered {
+		r.rehost(t)
+	}
+}
+
+// assigned tells the former owner who took over, and the team.
+func (r *Relay) assigned(f *dispatch.Fact, t *thread) {
+	r.counts.assigned++
+	if f.Reason == dispatch.Transferred {
+		r.tellAgent(t, f.From, r.nameOf(f.Agent)+" has taken over. !join "+strconv.FormatUint(t.N, 10)+" lets you write here, too.")
+	}
+	for _, a := range r.desk.Team(t.N) {
+		r.tellAgent(t, a, r.nameOf(f.Agent)+" has this conversation now.")
+	}
+	r.showContact(t, f.Agent)
 }
 
 // opened gives a new thread its contact and notes where the conversation begins.
@@ -66,21 +93,18 @@ func (r *Relay) opened(f *dispatch.Fact, u *utterance, e *entry) {
 	if t == nil {
 		t = r.newThread(f.Thread, f.Queue, u.customer)
 	}
-	t.Opened, t.Saved, t.told = e.seq, nil, nil
+	t.Opened, t.Saved, t.told, t.Consulted = e.seq, nil, nil, nil
 	t.Missed, t.MissedBy, t.MissedTill = 0, "", 0
 	r.saveThread(t)
 	r.fresh = append(r.fresh, t.N)
 	r.stale = true
+	r.rehost(t)
 }
 
 // released tells the former owner why.
-func (r *Relay) released(f *dispatch.Fact, e *entry) {
-	t := r.thread(f.Thread)
-	if t == nil {
-		return
-	}
+func (r *Relay) released(f *dispatch.Fact, t *thread, e *entry) {
 	if text, ok := textReleased[f.Reason]; ok {
-		r.note(store.Agents, t.archive, &entry{kind: kindTold, own: own{Thread: t.N, To: f.Agent}, words: &words{Body: text}})
+		r.tellAgent(t, f.Agent, text)
 	}
 	if t.Missed != 0 && t.MissedBy == f.Agent {
 		t.MissedTill = e.seq
@@ -107,12 +131,12 @@ func (r *Relay) giveMissed(n uint64, agent string) {
 	r.saveThread(t)
 }
 
-// closed keeps what dispatch forgets.
-func (r *Relay) closed(f *dispatch.Fact) {
-	if t := r.thread(f.Thread); t != nil {
-		t.Saved = f.Saved
-		r.saveThread(t)
-	}
+// closed keeps what dispatch forgets, and ends the case room for who is in it.
+func (r *Relay) closed(f *dispatch.Fact, t *thread) {
+	t.Saved, t.Consulted = f.Saved, nil
+	r.saveThread(t)
+	r.rooming(r.rooms.Dismiss(r.now, caseLocal(t.N), stanza.MakeJID(lobby, r.back.domain, ""), "The conversation is closed."))
+	r.hideContact(t, f.Saved.Last)
 }
 
 // reassure tells customers who wait where they stand, once per conversation. It runs at the end of a

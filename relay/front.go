@@ -2,6 +2,7 @@ package relay
 
 import (
 	"crypto/rand"
+	"slices"
 	"time"
 
 	"frontdesk/component/stanza"
@@ -62,6 +63,10 @@ func (r *Relay) customerMessage(q *queue, s *stanza.Element) {
 	m := read(s)
 	c := r.customerOf(s.From())
 	switch {
+	case c != nil && c.Blocked.After(r.now):
+		if m.encrypted || m.hasWords() {
+			r.send(r.front, errBlocked.Reply(s))
+		}
 	case m.encrypted:
 		r.cannotRead(q, c, s)
 	case m.tooLong():
@@ -99,7 +104,7 @@ func (r *Relay) customerWrote(q *queue, c *customer, from stanza.JID, m *intake)
 	} else {
 		r.rebind(c, from)
 	}
-	if m.nick != "" && m.nick != c.Name {
+	if m.nick != "" && m.nick != c.Name && !c.Named {
 		if name := cleanName(m.nick); name != "" && name != c.Name {
 			c.Name = name
 			r.saveCustomer(c)
@@ -210,7 +215,7 @@ func (r *Relay) find(t *thread, by, id string) uint64 {
 func (r *Relay) amend(t *thread, by string, w *words) {
 	o := own{Thread: t.N, By: by}
 	if d, open := r.desk.Thread(t.N); open {
-		o.To = d.Owner
+		o.To, o.Team = d.Owner, slices.Clone(r.desk.Team(t.N))
 	} else if t.Saved != nil {
 		o.To = t.Saved.Last
 	}
@@ -225,6 +230,7 @@ func (r *Relay) noteWords(t *thread, by string, e *entry) {
 	}
 	p := r.note(side, t.archive, e)
 	r.remember(t, p.seq, by, e.words, r.now)
+	r.mirror(t, p)
 	if by == "" {
 		r.counts.fromCustomers++
 	} else {
@@ -263,8 +269,10 @@ func (r *Relay) customerSignal(q *queue, c *customer, m *intake) {
 		r.confirm(t, "", nsMarkers, "displayed", m.displayed)
 	}
 	if d, open := r.desk.Thread(t.N); open && d.Owner != "" && m.state != "" {
-		el := signal("chat", stanza.New(nsStates, m.state))
-		r.pass(r.back, address(el, t.contact, stanza.JID(d.Owner)))
+		for _, a := range append([]string{d.Owner}, r.desk.Team(t.N)...) {
+			el := signal("chat", stanza.New(nsStates, m.state))
+			r.pass(r.back, address(el, t.contact, stanza.JID(a)))
+		}
 	}
 }
 
@@ -355,12 +363,12 @@ func (t *thread) tell(key string) {
 
 // tellOwner sends a text of the desk's own to who has the conversation, as a record.
 func (r *Relay) tellOwner(t *thread, text string) {
-	if d, open := r.desk.Thread(t.N); open && d.Owner != "" {
-		r.note(store.Agents, t.archive, &entry{kind: kindTold, own: own{Thread: t.N, To: d.Owner}, words: &words{Body: text}})
+	if d, open := r.desk.Thread(t.N); open {
+		r.tellAgent(t, d.Owner, text)
 	}
 }
 
 // tellCustomer sends a text of the desk's own to the customer, as a record.
 func (r *Relay) tellCustomer(t *thread, text string) {
-	r.note(store.Customers, t.archive, &entry{kind: kindTold, own: own{Thread: t.N}, words: &words{Body: text}})
+	r.mirror(t, r.note(store.Customers, t.archive, &entry{kind: kindTold, own: own{Thread: t.N}, words: &words{Body: text}}))
 }

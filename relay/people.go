@@ -29,6 +29,7 @@ const (
 	tableAgent     = "agent"     // bare JID → what was done for an agent once
 	tableSession   = "session"   // muc's rows
 	tableRoom      = "room"      // local name of a room that somebody made → number of the record of that
+	tableStaff     = "staff"     // bare JID → what admins said of somebody while the desk ran
 	tableRetracted = "retracted" // id of a group message, or room, author and his id for it → number of the record that took it back
 )
 
@@ -40,6 +41,8 @@ type customer struct {
 	Name    string            `json:"name,omitempty"`
 	Key     string            `json:"key,omitempty"` // hash of the web page's key
 	Threads map[string]uint64 `json:"threads,omitempty"`
+	Named   bool              `json:"named,omitempty"` // by an agent, who knows better than the customer's client
+	Blocked time.Time         `json:"blocked,omitzero"`
 }
 
 // address is where to write to the customer.
@@ -64,6 +67,10 @@ type thread struct {
 	MissedBy   string           `json:"missed_by,omitempty"`
 	MissedTill uint64           `json:"missed_till,omitempty"`
 	Saved      *dispatch.Thread `json:"saved,omitempty"`
+
+	Tags      []string `json:"tags,omitempty"`
+	Notes     []uint64 `json:"notes,omitempty"`     // records
+	Consulted []string `json:"consulted,omitempty"` // agents who were asked about the open conversation
 
 	customer *customer
 	contact  stanza.JID // what we write from on the agents' side

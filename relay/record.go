@@ -18,6 +18,15 @@ const (
 	kindAmended uint16 = 200 // a correction of old words, a reaction, a retraction: what changes no state of the desk
 	kindTold    uint16 = 201 // one of the desk's own texts
 	kindAgain   uint16 = 202 // what the customer, or the agent To, missed goes out again, from record From on
+
+	kindNoted     uint16 = 203 // an agent's note about a thread
+	kindNamed     uint16 = 204 // an agent named the customer
+	kindTagged    uint16 = 205 // a tag was put on a thread, or taken Off
+	kindBlocked   uint16 = 206 // a customer is kept out Until then; zero ends that
+	kindCanned    uint16 = 207 // a canned reply was changed; the words are its row
+	kindStaffed   uint16 = 208 // an admin changed what somebody is at the desk; the words are a changed
+	kindAnnounced uint16 = 209 // said to all agents
+	lastKind             = kindAnnounced
 )
 
 // own is the numbers of relay's kinds.
@@ -27,6 +36,10 @@ type own struct {
 	To     string `json:"to,omitempty"` // the agent it goes to; "" the customer
 	From   uint64 `json:"from,omitempty"`
 	Till   uint64 `json:"till,omitempty"` // 0: until this record
+
+	Team  []string  `json:"team,omitempty"` // agents it goes to beside To
+	Off   bool      `json:"off,omitempty"`
+	Until time.Time `json:"until,omitzero"`
 }
 
 // entry is a record as the loop sees it: decoded, in order, possibly not yet committed.

@@ -47,7 +47,8 @@ type Options struct {
 
 // Relay is the daemon.
 type Relay struct {
-	cfg    *config.Config
+	file   *config.Config // as it was read
+	cfg    *config.Config // in force: with what admins said since
 	log    *slog.Logger
 	clock  Clock
 	chance dispatch.Chance
@@ -64,6 +65,10 @@ type Relay struct {
 	queues      map[string]*queue
 	order       []*queue // as configured
 	staff       map[string]*config.Person
+	orders      []order
+	visitors    visitors
+	visited     []uint64                                   // threads whose case room may be empty
+	refusedBy   string                                     // who was asked in a transfer and declined, in this step
 	accounts    map[string]map[stanza.JID]dispatch.Session // presences of agents' accounts, by bare and full JID
 
 	threads      map[uint64]*thread
@@ -102,34 +107,29 @@ type Relay struct {
 // New opens the file and rebuilds the state; the links are down until Run.
 func New(cfg *config.Config, o Options) (*Relay, error) {
 	r := &Relay{
-		cfg: cfg, log: o.Log, clock: o.Clock, chance: o.Chance,
-		inbox: newInbox(), seed: maphash.MakeSeed(), staff: map[string]*config.Person{}, queues: map[string]*queue{},
+		file: cfg, log: o.Log, clock: o.Clock, chance: o.Chance,
+		inbox: newInbox(), seed: maphash.MakeSeed(), queues: map[string]*queue{},
 		accounts: map[string]map[stanza.JID]dispatch.Session{},
 		threads:  map[uint64]*thread{}, customers: map[uint64]*customer{}, byJID: map[stanza.JID]uint64{},
 		pending: map[rowKey][]byte{}, asked: map[stanza.JID]int{}, evictAt: 2 * maxCached, paused: true, ready: make(chan struct{}),
 	}
+	r.orders = orders()
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
 	if r.chance == nil {
 		r.chance = fairChance{}
 	}
-	for i := range cfg.Agents {
-		r.staff[cfg.Agents[i].JID] = &cfg.Agents[i]
-	}
-	for _, q := range cfg.Queues {
-		w := &queue{name: q.Name, title: q.Title, agents: map[string]bool{}, watchers: map[stanza.JID]bool{}}
-		for _, a := range q.Agents {
-			w.agents[a] = true
-		}
-		r.queues[q.Name] = w
-		r.order = append(r.order, w)
-	}
 	var err error
 	if r.store, err = store.Open(cfg.Data); err != nil {
 		return nil, err
 	}
-	if err := r.restore(); err != nil {
+	inForce, err := r.people()
+	if err == nil {
+		r.employ(inForce)
+		err = r.restore()
+	}
+	if err != nil {
 		r.store.Close()
 		return nil, fmt.Errorf("rebuilding the desk from %s: %w", cfg.Data, err)
 	}
@@ -318,6 +318,7 @@ func (r *Relay) step(events []event) {
 	r.due()
 	r.reassure()
 	r.commit()
+	r.tidy()
 	for _, s := range []*side{r.front, r.back} {
 		r.catchUp(s)
 	}

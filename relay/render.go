@@ -2,6 +2,9 @@ package relay
 
 import (
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"frontdesk/component/stanza"
 	"frontdesk/dispatch"
@@ -19,11 +22,11 @@ const backlog = 1000
 func (r *Relay) render(e *entry, out emit) {
 	switch e.kind {
 	case uint16(dispatch.Said):
-		r.renderSaid(e, e.fact.Thread, e.fact.Agent, out)
+		r.renderSaid(e, e.fact.Thread, e.receivers(), out)
 	case kindAmended:
-		r.renderSaid(e, e.own.Thread, e.own.To, out)
-	case uint16(dispatch.Assigned):
-		r.renderAssigned(e, out)
+		r.renderSaid(e, e.own.Thread, e.receivers(), out)
+	case uint16(dispatch.Assigned), uint16(dispatch.Offered), uint16(dispatch.Joined):
+		r.renderGiven(e, out)
 	case kindTold:
 		r.renderTold(e, out)
 	case kindAgain:
@@ -31,9 +34,9 @@ func (r *Relay) render(e *entry, out emit) {
 	}
 }
 
-// renderSaid sends words on: the customer's to the agent to, with a receipt to the customer; an
-// agent's to the customer.
-func (r *Relay) renderSaid(e *entry, n uint64, to string, out emit) {
+// renderSaid sends words on: the customer's to the agent who has the conversation and to who joined him, with a receipt
+// to the customer; an agent's to the customer, and to the other agents.
+func (r *Relay) renderSaid(e *entry, n uint64, to []string, out emit) {
 	t := r.thread(n)
 	by, ok := e.said()
 	if t == nil || !ok {
@@ -41,15 +44,24 @@ func (r *Relay) renderSaid(e *entry, n uint64, to string, out emit) {
 	}
 	if by != "" {
 		r.toCustomer(t, e, out)
-		return
-	}
-	if e.words.Receipt && e.words.ID != "" {
+	} else if e.words.Receipt && e.words.ID != "" {
 		m := signal("chat", stanza.New(nsReceipts, "received", "id", e.words.ID))
 		out(r.front, address(m, t.from, t.customer.address()))
 	}
-	if to != "" {
-		r.toAgent(t, e, to, out)
+	for _, a := range to {
+		if a != "" && a != by {
+			r.toAgent(t, e, a, out)
+		}
 	}
+}
+
+// receivers are the agents who got a record of somebody's words at once: who had the conversation then, and who had joined.
+func (e *entry) receivers() []string {
+	to, team := e.fact.Agent, e.fact.Team
+	if e.kind == kindAmended {
+		to, team = e.own.To, e.own.Team
+	}
+	return append([]string{to}, team...)
 }
 
 // toCustomer sends the words of an entry to the customer.
@@ -70,7 +82,11 @@ func (r *Relay) toAgent(t *thread, e *entry, agent string, out emit) {
 	case by == agent, !r.maySee(agent, t):
 		return // he has them, or is no agent of the queue any more
 	case by != "":
-		w = words{Body: w.Body, Lang: w.Lang, URL: "", Name: noticeMark + r.nameOf(by)}
+		corrected := ""
+		if w.Replace != 0 {
+			corrected = " (corrected)"
+		}
+		w = words{Body: w.Body, Lang: w.Lang, URL: "", Name: noticeMark + r.nameOf(by) + corrected}
 		if w.Body == "" {
 			return
 		}
@@ -94,8 +110,17 @@ func (r *Relay) toAgent(t *thread, e *entry, agent string, out emit) {
 	out(r.back, address(m, t.contact, stanza.JID(agent)))
 }
 
-// renderAssigned gives the new owner what was said in this conversation so far.
-func (r *Relay) renderAssigned(e *entry, out emit) {
+// given is what an agent has to know of a conversation that he comes to.
+type given struct {
+	unseen   []*entry // words that he was not sent yet
+	more     bool     // and there were some before
+	released bool     // somebody had it before him, in this conversation
+	why      string   // of the transfer
+	waited   time.Duration
+}
+
+// renderGiven gives an agent to whom a conversation is assigned or offered, or who joined it, what was said in it so far.
+func (r *Relay) renderGiven(e *entry, out emit) {
 	f := &e.fact
 	t := r.thread(f.Thread)
 	if t == nil {
@@ -110,54 +135,149 @@ func (r *Relay) renderAssigned(e *entry, out emit) {
 		r.fail(err)
 		return
 	}
-	var unseen []*entry
-	released := false
+	g := given{more: more}
+	g.read(page, f.Agent, e.at)
+	if f.Kind == dispatch.Assigned && len(g.unseen) == 0 && !g.released {
+		return // he opened it himself, by writing
+	}
+	g.digest()
+	if note := r.handOverNote(t, f, &g); note != "" {
+		r.noticeAgent(t, f.Agent, note, r.ids.of(e.seq), e, out)
+	}
+	if g.more {
+		r.noticeAgent(t, f.Agent, "More was said before: !last shows it.", r.ids.of(e.seq)+"-more", e, out)
+	}
+	for _, m := range g.unseen {
+		r.toAgent(t, m, f.Agent, out)
+	}
+}
+
+// read goes through a conversation as its records tell it.
+func (g *given) read(page []store.Record, agent string, now time.Time) {
+	var seen []*entry // since he last came to it
+	var began time.Time
 	for _, rec := range page {
 		m, err := decode(rec)
 		if err != nil {
 			continue
 		}
-		if _, ok := m.said(); ok {
-			unseen = append(unseen, m)
-		} else if m.kind == uint16(dispatch.Opened) {
-			unseen, released, more = unseen[:0], false, false
-		} else if m.kind == uint16(dispatch.Released) {
-			released = true
-			if m.fact.Agent == f.Agent {
-				unseen = unseen[:0] // he has what came before
+		if by, ok := m.said(); ok {
+			seen = append(seen, m)
+			if by != agent && !slices.Contains(m.receivers(), agent) {
+				g.unseen = append(g.unseen, m)
+			}
+			continue
+		}
+		switch his := m.fact.Agent == agent; dispatch.Kind(m.kind) {
+		case dispatch.Opened:
+			*g, seen, began = given{}, nil, m.at
+		case dispatch.Released:
+			g.released = true
+		case dispatch.Sought:
+			if g.why = ""; m.words != nil {
+				g.why = m.words.Body
+			}
+		case dispatch.Assigned, dispatch.Offered, dispatch.Joined:
+			if his {
+				g.unseen, seen = nil, nil
+			}
+		case dispatch.Parted, dispatch.Refused:
+			if his && m.fact.Reason == dispatch.Bounced {
+				g.unseen = slices.Clone(seen) // nothing of it reached him
 			}
 		}
 	}
-	if len(unseen) == 0 && !released {
-		return // he opened it himself, by writing
-	}
-	if note := r.handOverNote(t, f, released); note != "" {
-		r.noticeAgent(t, f.Agent, note, r.ids.of(e.seq), e, out)
-	}
-	if more {
-		r.noticeAgent(t, f.Agent, "More was said before: !last shows it.", r.ids.of(e.seq)+"-more", e, out)
-	}
-	for _, m := range unseen {
-		r.toAgent(t, m, f.Agent, out)
+	if !g.released && !began.IsZero() {
+		g.waited = now.Sub(began)
 	}
 }
 
-// handOverNote says what the new owner should know before the words themselves; "" where that is
-// nothing. released tells that somebody had this conversation before him.
-func (r *Relay) handOverNote(t *thread, f *dispatch.Fact, released bool) string {
-	name := t.customer.Name
-	if name == "" {
-		name = "This customer"
+// digested bounds what an agent is shown of what others dealt with before he came. What nobody has answered yet he gets
+// whole.
+const digested = 20
+
+func (g *given) digest() {
+	open := len(g.unseen) // where the unanswered begins
+	for open > 0 {
+		if by, _ := g.unseen[open-1].said(); by != "" {
+			break
+		}
+		open--
 	}
+	if over := open - digested; over > 0 {
+		g.unseen, g.more = g.unseen[over:], true
+	}
+}
+
+// handOverNote says what an agent should know before the words themselves; "" where that is nothing.
+func (r *Relay) handOverNote(t *thread, f *dispatch.Fact, g *given) string {
+	who := t.customer.Name
+	if who == "" {
+		who = "This customer"
+	}
+	who = fmt.Sprintf("%s (%s)", who, t.Queue)
 	switch {
-	case f.From == "" || !released && f.From == f.Agent:
-		return ""
-	case !released:
-		return fmt.Sprintf("%s (%s) was here before, with %s: !last shows what was said.", name, t.Queue, r.nameOf(f.From))
-	case f.From == f.Agent:
-		return fmt.Sprintf("%s (%s) is yours again.", name, t.Queue)
+	case f.Kind == dispatch.Offered:
+		who = fmt.Sprintf("%s asks you to take over %s, for the next %s. Answering here accepts; !pass declines.", r.nameOf(f.By), who, howLong(f.Until.Sub(f.At).Round(time.Second)))
+	case f.Kind == dispatch.Joined:
+		d, _ := r.desk.Thread(t.N)
+		by := ""
+		if f.By != f.Agent {
+			by = " " + r.nameOf(f.By) + " wanted it so."
+		}
+		who = fmt.Sprintf("You have joined the conversation of %s with %s:%s what you write here goes to the customer, too. !leave ends that.", r.nameOf(d.Owner), who, by)
+	case g.released && f.From == f.Agent:
+		return who + " is yours again."
+	case g.released && f.Reason == dispatch.Given:
+		who = fmt.Sprintf("%s is yours now: %s wanted it so.", who, r.nameOf(f.By))
+	case g.released:
+		who = fmt.Sprintf("%s is yours now, from %s.", who, r.nameOf(f.From))
+	default:
+		return r.newNote(t, f, g, who)
 	}
-	return fmt.Sprintf("%s (%s) is yours now, from %s. What was said so far:", name, t.Queue, r.nameOf(f.From))
+	if g.why != "" && f.Kind != dispatch.Joined && (f.Kind == dispatch.Offered || f.Reason == dispatch.Transferred) {
+		who += " Why: " + g.why
+	}
+	if known := r.remarks(t); known != "" {
+		return who + known + "\nWhat was said so far:"
+	}
+	return who + " What was said so far:"
+}
+
+// newNote says of a new customer what the chat itself does not: his queue where the agent has several, how long he
+// waited, whom he knows. Most need none.
+func (r *Relay) newNote(t *thread, f *dispatch.Fact, g *given, who string) string {
+	var parts []string
+	if g.waited >= 10*time.Second {
+		parts = append(parts, "waited "+howLong(g.waited))
+	}
+	if f.Reason == dispatch.Given {
+		parts = append(parts, r.nameOf(f.By)+" gave you this conversation")
+	}
+	if f.From != "" && f.From != f.Agent {
+		parts = append(parts, "was here before, with "+r.nameOf(f.From)+": !last shows what was said")
+	}
+	known := r.remarks(t)
+	if len(parts) == 0 && known == "" && r.queuesOf(f.Agent) == 1 || r.quiet(f.Agent, quietNew) {
+		return ""
+	}
+	if f.From == "" {
+		parts = append([]string{"New in " + t.Queue + ": " + t.called()}, parts...)
+		who = ""
+	}
+	return strings.TrimSpace(who+" "+strings.Join(parts, ", ")) + "." + known
+}
+
+// remarks are the tags and notes of a thread, for who is new to it.
+func (r *Relay) remarks(t *thread) string {
+	text := ""
+	if len(t.Tags) > 0 {
+		text += "\nTags: " + strings.Join(t.Tags, ", ")
+	}
+	if notes := r.notesOf(t, shownNotes); len(notes) > 0 {
+		text += "\nNotes:\n" + strings.Join(notes, "\n")
+	}
+	return text
 }
 
 // noticeAgent sends one of the desk's own texts to an agent in a contact's chat.

@@ -3,6 +3,7 @@ package relay
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"frontdesk/dispatch"
@@ -83,7 +84,7 @@ func (r *Relay) replay(rec store.Record) error {
 		if err == nil {
 			err = r.rooms.Apply(f)
 		}
-	case rec.Kind > kindAgain:
+	case rec.Kind > lastKind:
 		err = fmt.Errorf("kind %d is unknown: a newer frontdesk wrote it", rec.Kind)
 	}
 	if err != nil {
@@ -100,6 +101,10 @@ func (r *Relay) restoreRooms() error {
 		}
 	}
 	return r.store.Rows(tableSession, func(key string, value []byte) error {
+		local, _, _ := strings.Cut(key, "\x00")
+		if t := r.caseThread(local); t != nil {
+			r.host(t)
+		}
 		if err := r.rooms.RestoreSession(key, value); err != nil {
 			r.log.Warn("a session is not restored: its client has to enter again", "err", err)
 		}
@@ -154,7 +159,7 @@ func (r *Relay) finish() error {
 
 func (r *Relay) deskConfig() dispatch.Config {
 	c := dispatch.Config{Grace: r.cfg.Times.Grace, AnswerWithin: r.cfg.Times.Answer,
-		CoolDown: r.cfg.Times.CoolDown, IdleIsAway: r.cfg.IdleIsAway}
+		CoolDown: r.cfg.Times.CoolDown, HandOver: r.cfg.Times.HandOver, LongWait: r.cfg.Times.LongWait, IdleIsAway: r.cfg.IdleIsAway}
 	for _, a := range r.cfg.Agents {
 		c.Agents = append(c.Agents, dispatch.Agent{ID: a.JID, Capacity: a.Capacity})
 	}

@@ -41,6 +41,7 @@ func (r *Relay) roomsConfig() muc.Config {
 	for _, d := range r.cfg.Members {
 		room.Affiliations[d] = muc.Member
 	}
+	room.Yields = func(jid string) bool { return r.staff[jid] != nil && !r.fixed(jid) }
 	for _, a := range r.cfg.Agents {
 		switch a.Role {
 		case config.Admin:
@@ -70,13 +71,15 @@ var contactLike = regexp.MustCompile(`^[^.]+\.\d+$`)
 
 // fromRoom hands a stanza to muc, a command typed into the lobby to the desk.
 func (r *Relay) fromRoom(s *stanza.Element) {
+	r.visit(s)
 	id := r.ids.of(r.next)
-	if s.Local == "message" && s.Type() == "groupchat" && s.To().Local() == lobby && s.To().Resource() == "" {
+	local := s.To().Local()
+	if s.Local == "message" && s.Type() == "groupchat" && (local == lobby || caseOf(local) != 0) && s.To().Resource() == "" {
 		m := read(s)
 		if v, text := judge(m.Body); v != plain {
 			if out, ok := r.rooms.Echo(r.now, s, id); ok {
 				r.rooming(out)
-				r.roomCommand(s.From(), m, v, text)
+				r.roomCommand(local, s.From(), m, v, text)
 				return
 			}
 		}
@@ -85,7 +88,7 @@ func (r *Relay) fromRoom(s *stanza.Element) {
 }
 
 // roomCommand answers a command that came by a room, privately.
-func (r *Relay) roomCommand(from stanza.JID, m *intake, v verdict, text string) {
+func (r *Relay) roomCommand(room string, from stanza.JID, m *intake, v verdict, text string) {
 	var reply string
 	agent := string(from.Bare())
 	if p := r.staff[agent]; p != nil {
@@ -100,16 +103,16 @@ func (r *Relay) roomCommand(from stanza.JID, m *intake, v verdict, text string) 
 		reply = "Only agents of the desk can give commands."
 	default:
 		r.decide(dispatch.Active{Agent: agent}, nil)
-		reply = r.carryOut(&call{agent: agent, from: from, text: text})
+		reply = r.carryOut(&call{agent: agent, from: from, thread: r.caseThread(room)}, text)
 	}
 	if reply != "" {
-		r.tellSession(from, reply)
+		r.tellSession(room, from, reply)
 	}
 }
 
-// tellSession sends a private message of the desk's occupant to one session in the lobby.
-func (r *Relay) tellSession(to stanza.JID, text string) {
-	r.rooming(r.rooms.Tell(lobby, to, text, rand.Text()))
+// tellSession sends a private message of the desk's occupant to one session in a room.
+func (r *Relay) tellSession(room string, to stanza.JID, text string) {
+	r.rooming(r.rooms.Tell(room, to, text, rand.Text()))
 }
 
 // rooming turns what muc gives into records, rows, stanzas and inputs.
@@ -137,12 +140,30 @@ func (r *Relay) rooming(o muc.Out) {
 	for i := range o.Events {
 		r.roomEvent(&o.Events[i])
 	}
+	for i := range o.Facts {
+		if o.Facts[i].Kind == muc.Affiliated {
+			r.affiliated(&o.Facts[i])
+		}
+	}
 }
 
 // roomEvent tells dispatch what it must know of the lobby.
 func (r *Relay) roomEvent(e *muc.Event) {
 	agent := string(e.JID.Bare())
-	if e.Room != lobby || r.staff[agent] == nil {
+	n := caseOf(e.Room)
+	if e.Kind == muc.Left && n != 0 {
+		r.visited = append(r.visited, n)
+	}
+	if e.Room != lobby && n == 0 || r.staff[agent] == nil {
+		return
+	}
+	switch e.Kind {
+	case muc.Spoke:
+		r.decide(dispatch.Active{Agent: agent}, nil)
+	case muc.Whispered:
+		r.whispered(e)
+	}
+	if n != 0 {
 		return
 	}
 	switch e.Kind {
@@ -151,17 +172,18 @@ func (r *Relay) roomEvent(e *muc.Event) {
 		r.greet(agent, e.JID)
 	case muc.Left, muc.Changed, muc.Confirmed:
 		r.sessions(agent)
-	case muc.Spoke:
-		r.decide(dispatch.Active{Agent: agent}, nil)
-	case muc.Whispered:
-		m := read(e.Stanza)
-		v, text := judge(m.Body)
-		switch {
-		case v != plain:
-			r.roomCommand(e.JID, m, v, text)
-		case m.Body != "":
-			r.tellSession(e.JID, textHowTo)
-		}
+	}
+}
+
+// whispered takes a private message to the desk's occupant.
+func (r *Relay) whispered(e *muc.Event) {
+	m := read(e.Stanza)
+	v, text := judge(m.Body)
+	switch {
+	case v != plain:
+		r.roomCommand(e.Room, e.JID, m, v, text)
+	case m.Body != "":
+		r.tellSession(e.Room, e.JID, textHowTo)
 	}
 }
 
@@ -231,10 +253,10 @@ func (r *Relay) greet(agent string, session stanza.JID) {
 	if !st.Welcomed {
 		st.Welcomed = true
 		r.put(tableAgent, agent, st)
-		r.tellSession(session, textWelcome)
+		r.tellSession(lobby, session, textWelcome)
 	}
 	if a, ok := r.desk.Agent(agent); ok && a.Duty != dispatch.On {
-		r.tellSession(session, "You told me that you are "+dutyName(a.Duty)+": you get nothing new. Say !on to change that.")
+		r.tellSession(lobby, session, "You told me that you are "+dutyName(a.Duty)+": you get nothing new. Say !on to change that.")
 	}
 }
 
@@ -243,6 +265,9 @@ type agentRow struct {
 	Welcomed bool `json:"welcomed,omitempty"`
 	Invited  bool `json:"invited,omitempty"`
 	Shows    bool `json:"shows,omitempty"` // his account's presence: he accepted our subscription
+
+	Quiet []string `json:"quiet,omitempty"` // what he does not want to be told unasked
+	Why   string   `json:"why,omitempty"`   // he is away or off
 }
 
 func (r *Relay) agentRow(agent string) agentRow {
@@ -258,17 +283,24 @@ func (r *Relay) deskUp() {
 	r.verifyBy, r.expireAt = r.now.Add(verifyWithin), r.now.Add(expireAfter)
 	r.rooming(r.rooms.Verify(r.now))
 	for _, p := range r.cfg.Agents {
-		st := r.agentRow(p.JID)
-		if !st.Invited {
-			st.Invited = true
-			r.put(tableAgent, p.JID, st)
-			r.rooming(r.rooms.Invite(lobby, stanza.JID(p.JID), r.deskJID(), "Welcome to the desk."))
-		}
+		r.recruited(p.JID)
 		ask := "subscribe" // again, too: a probe would make Prosody withdraw a request that is not answered yet
-		if st.Shows {
+		if r.agentRow(p.JID).Shows {
 			ask = "probe"
 		}
 		r.send(r.back, stanza.New("", "presence", "type", ask, "from", string(r.deskJID()), "to", p.JID))
+	}
+}
+
+// recruited invites an agent who was never invited.
+func (r *Relay) recruited(agent string) {
+	if st := r.agentRow(agent); !st.Invited {
+		st.Invited = true
+		r.put(tableAgent, agent, st)
+		r.rooming(r.rooms.Invite(lobby, stanza.JID(agent), r.deskJID(), "Welcome to the desk."))
+		if !r.paused { // else the link's coming up asks everybody
+			r.send(r.back, stanza.New("", "presence", "type", "subscribe", "from", string(r.deskJID()), "to", agent))
+		}
 	}
 }
 
@@ -341,7 +373,7 @@ func (r *Relay) deskMessage(agent string, s *stanza.Element) {
 		r.answer(s, textCorrected)
 	case v == command:
 		r.decide(dispatch.Active{Agent: agent}, nil)
-		if reply := r.carryOut(&call{agent: agent, from: s.From(), text: text}); reply != "" {
+		if reply := r.carryOut(&call{agent: agent, from: s.From()}, text); reply != "" {
 			r.answer(s, reply)
 		}
 	default:

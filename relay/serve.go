@@ -1,0 +1,213 @@
+package relay
+
+import (
+	"fmt"
+	"strings"
+
+	"frontdesk/component/stanza"
+	"frontdesk/config"
+	"frontdesk/dispatch"
+	"frontdesk/store"
+)
+
+// Commands by which agents share the work on conversations.
+
+func (r *Relay) take(c *call) (string, error) {
+	err := r.decide(dispatch.Take{Thread: c.about.N, Agent: c.agent, Force: r.supervises(c.agent)}, nil)
+	if err != nil {
+		return "", r.why(err, c)
+	}
+	return c.about.label() + " is yours.", nil
+}
+
+func (r *Relay) pass_(c *call) (string, error) {
+	asked, _ := r.desk.Asked(c.about.N)
+	if err := r.decide(dispatch.Pass{Thread: c.about.N, Agent: c.agent}, nil); err != nil {
+		return "", r.why(err, c)
+	}
+	if asked == c.agent {
+		return "You declined " + c.about.label() + ".", nil
+	}
+	if d, open := r.desk.Thread(c.about.N); open && d.Owner != "" {
+		return c.about.label() + " is with " + r.nameOf(d.Owner) + " now.", nil
+	}
+	return c.about.label() + " waits for somebody else.", nil
+}
+
+func (r *Relay) close_(c *call) (string, error) {
+	in := dispatch.Close{Thread: c.about.N, By: c.agent, Force: r.supervises(c.agent), Reason: dispatch.ByAgent}
+	if err := r.decide(in, nil); err != nil {
+		return "", r.why(err, c)
+	}
+	return c.about.label() + " is closed.", nil
+}
+
+func (r *Relay) transfer(c *call) (string, error) {
+	in := dispatch.Transfer{Thread: c.about.N, By: c.agent, To: c.mate, Force: r.supervises(c.agent)}
+	if c.line != nil {
+		in.Queue = c.line.name
+	}
+	u := &utterance{thread: c.about, customer: c.about.customer, words: &words{Body: c.text("why")}}
+	if err := r.decide(in, u); err != nil {
+		return "", r.why(err, c)
+	}
+	within := howLong(r.cfg.Times.HandOver)
+	if c.mate == "" {
+		return fmt.Sprintf("%s is offered to %s, one after the other, for %s. Until somebody takes it, it stays with its owner.", c.about.label(), c.line.title, within), nil
+	}
+	return fmt.Sprintf("%s is offered to %s for %s.%s Until it is taken, it stays with its owner.", c.about.label(), r.nameOf(c.mate), within, r.warn(c.mate)), nil
+}
+
+// warn tells of a colleague who may not answer.
+func (r *Relay) warn(agent string) string {
+	if a, ok := r.desk.Agent(agent); ok && a.Avail != dispatch.Available {
+		return " " + r.nameOf(agent) + " is " + availName(a.Avail) + "."
+	}
+	return ""
+}
+
+func (r *Relay) join(c *call) (string, error) {
+	in := dispatch.Join{Thread: c.about.N, Agent: c.agent, By: c.agent, Force: r.supervises(c.agent)}
+	if err := r.decide(in, nil); err != nil {
+		return "", r.why(err, c)
+	}
+	return "", nil // what he is shown says it
+}
+
+func (r *Relay) add(c *call) (string, error) {
+	in := dispatch.Join{Thread: c.about.N, Agent: c.mate, By: c.agent, Force: r.supervises(c.agent)}
+	if err := r.decide(in, nil); err != nil {
+		return "", r.why(err, c)
+	}
+	return r.nameOf(c.mate) + " may write to the customer, too." + r.warn(c.mate), nil
+}
+
+func (r *Relay) leave(c *call) (string, error) {
+	if err := r.decide(dispatch.Leave{Thread: c.about.N, Agent: c.agent}, nil); err != nil {
+		return "", r.why(err, c)
+	}
+	return "You have left the conversation with " + c.about.label() + ".", nil
+}
+
+func (r *Relay) assign(c *call) (string, error) {
+	if err := r.decide(dispatch.Assign{Thread: c.about.N, Agent: c.mate, By: c.agent}, nil); err != nil {
+		return "", r.why(err, c)
+	}
+	return c.about.label() + " is with " + r.nameOf(c.mate) + " now." + r.warn(c.mate), nil
+}
+
+// write begins a conversation with somebody who allowed it: he has written before, or his domain is in the config.
+func (r *Relay) write(c *call) (string, error) {
+	jid := stanza.JID(c.text("account"))
+	cust := r.customerOf(jid)
+	if cust == nil && !r.mayWriteTo(jid.Domain()) {
+		return "", refuse("%s has not written yet, and front.write_to of the configuration does not name %s.", jid, jid.Domain())
+	}
+	if jid.Domain() == r.front.domain || jid.Domain() == r.back.domain {
+		return "", refuse("%s is the desk itself.", jid)
+	}
+	if _, text := judge(c.text("text")); text == "" {
+		return "", misused("there is nothing to send.")
+	}
+	if cust == nil {
+		cust = r.newCustomer(jid)
+	}
+	t := r.thread(cust.Threads[c.line.name])
+	in := dispatch.AgentSaid{Agent: c.agent, Queue: c.line.name, Customer: cust.N, Self: r.selfOf(cust)}
+	if t != nil {
+		in.Thread, in.Saved = t.N, t.Saved
+	}
+	w := &words{Body: c.text("text")}
+	if err := r.decide(in, &utterance{thread: t, customer: cust, words: w}); err != nil {
+		if c.about = t; t == nil {
+			return "", refuse("%s", r.explain(err, &thread{Queue: c.line.name, customer: cust}))
+		}
+		return "", r.why(err, c)
+	}
+	t = r.thread(cust.Threads[c.line.name])
+	r.note(store.Agents, t.archive, &entry{kind: kindTold, own: own{Thread: t.N, To: c.agent},
+		words: &words{Body: "You wrote to " + string(jid) + ": " + w.Body + "\nWhat you write here goes on to the customer."}})
+	return "Sent. Go on in the chat with " + string(t.contact.Bare()) + ".", nil
+}
+
+func (r *Relay) mayWriteTo(domain string) bool {
+	for _, d := range r.cfg.Front.WriteTo {
+		if d == domain {
+			return true
+		}
+	}
+	return false
+}
+
+// ask brings a question about a thread into its case room, and calls those who may know the answer.
+func (r *Relay) ask(c *call) (string, error) {
+	t := c.about
+	whom := r.consulted(c)
+	if len(whom) == 0 {
+		return "", refuse("nobody who could be asked is there. The case room is %s.", r.caseJID(t))
+	}
+	r.decide(dispatch.Active{Agent: c.agent}, nil)
+	r.host(t)
+	var names []string
+	for _, a := range whom {
+		names = append(names, r.nameOf(a))
+	}
+	question := strings.Join(strings.FieldsFunc(c.text("question"), lineBreak), " ")
+	text := fmt.Sprintf("%s: %s asks about %s: %s", strings.Join(names, ", "), r.nameOf(c.agent), t.label(), question)
+	r.rooming(r.rooms.Say(r.now, caseLocal(t.N), text, r.ids.of(r.next)))
+	reason := fmt.Sprintf("%s asks about %s: %s", r.nameOf(c.agent), t.label(), question)
+	for _, a := range append(whom, c.agent) {
+		r.callIn(t, a, reason)
+	}
+	return fmt.Sprintf("%s asked in %s, where the customer hears nothing. You are invited, too.", strings.Join(names, ", ")+plural(len(names), " is", " are"), r.caseJID(t)), nil
+}
+
+// maxConsulted bounds who is called at once.
+const maxConsulted = 10
+
+// consulted are the colleagues whom a question goes to: who is named, or who is there of a queue, at most maxConsulted.
+func (r *Relay) consulted(c *call) []string {
+	if c.mate != "" {
+		if c.mate == c.agent {
+			return nil
+		}
+		return []string{c.mate}
+	}
+	q := c.line
+	if q == nil {
+		q = r.queues[c.about.Queue]
+	}
+	var all []string
+	for _, a := range r.desk.Agents() {
+		fit := q != nil && q.agents[a.ID] || c.line == nil && r.supervises(a.ID)
+		if fit && a.ID != c.agent && a.Avail == dispatch.Available && !r.quiet(a.ID, quietAsked) && len(all) < maxConsulted {
+			all = append(all, a.ID)
+		}
+	}
+	return all
+}
+
+// callIn invites somebody into a thread's case room, unless he is in it.
+func (r *Relay) callIn(t *thread, agent, reason string) {
+	if len(r.rooms.Sessions(caseLocal(t.N), stanza.JID(agent))) == 0 {
+		r.rooming(r.rooms.Invite(caseLocal(t.N), stanza.JID(agent), r.deskJID(), reason))
+	}
+}
+
+func (r *Relay) oversee(c *call) (string, error) {
+	r.host(c.about)
+	r.callIn(c.about, c.agent, "You wanted to watch "+c.about.label()+".")
+	return "You are invited into " + string(r.caseJID(c.about)) + ", where " + c.about.label() + " is shown as it goes on. Nobody else is told.", nil
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// supervises reports whether somebody is a supervisor or an admin.
+func (r *Relay) supervises(agent string) bool {
+	return rankOf(r.roleOf(agent)) >= rankOf(config.Supervisor)
+}
