@@ -17,7 +17,7 @@ import (
 //
 //	# a comment
 //	include opened.txt
-//	alice logs in                 alice, bela, chris are customers; anna, bob, carol (supervisor), eve have accounts
+//	alice logs in                 alice, bela, chris are customers; anna, bob, carol (supervisor), olga (admin), dora, eve have accounts
 //	anna enters                   logs in if need be, sends presence to the lobby, and forgets all that came until then
 //	alice sends:                  the indented stanzas that follow
 //	anna receives:                each indented stanza must come, in order among those of its kind

@@ -125,12 +125,14 @@ domain = %q
 server = %q
 secret = "f"
 customers = [%q]
+write_to = ["customers.localhost"]
 [desk]
 domain = %q
 server = %q
 secret = "d"
 [[queue]]
 name = "support"
+agents = ["anna@agents.localhost", "bob@agents.localhost", "carol@agents.localhost"]
 [[queue]]
 name = "sales"
 agents = ["bob@agents.localhost"]
@@ -147,6 +149,10 @@ jid = "carol@agents.localhost"
 name = "Carol"
 role = "supervisor"
 capacity = 2
+[[agent]]
+jid = "olga@agents.localhost"
+name = "Olga"
+role = "admin"
 %s
 `, filepath.Join(w.dir, "desk.db"), frontDomain, w.front, customersHost, deskDomain, w.desk, w.web())
 }
@@ -182,7 +188,7 @@ func newReal(t *testing.T, front, desk func(context.Context, servers.Options) (*
 	}
 	w.socket = fs.WebSocket()
 	w.front, w.desk = fs.ComponentAddr(frontDomain), ds.ComponentAddr(deskDomain)
-	for _, name := range []string{"anna", "bob", "carol", "eve"} {
+	for _, name := range []string{"anna", "bob", "carol", "olga", "dora", "eve"} {
 		must(t, ds.Register(ctx, name, agentsHost, name))
 	}
 	w.customer = func(string) (*client, error) { return dial(fs.C2S(), "", customersHost, "") }

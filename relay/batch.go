@@ -90,6 +90,13 @@ func (r *Relay) commit() {
 	}
 }
 
+// flush commits what the batch has so far, for who reads the log in the middle of it.
+func (r *Relay) flush() {
+	if r.back != nil { // else the process only begins
+		r.commit()
+	}
+}
+
 // deliver sends one item of a committed batch.
 func (r *Relay) deliver(it *item) {
 	switch {

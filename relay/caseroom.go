@@ -19,7 +19,7 @@ import (
 func caseLocal(n uint64) string { return "case." + strconv.FormatUint(n, 10) }
 
 func (r *Relay) caseJID(t *thread) stanza.JID {
-	return stanza.MakeJID(caseLocal(t.N), r.back.domain, "")
+	return stanza.MakeJID(caseLocal(t.N), r.cfg.Desk.Domain, "")
 }
 
 // caseOf returns the number of the thread whose case room an address names, or 0.
@@ -63,6 +63,7 @@ func (r *Relay) host(t *thread) {
 		return
 	}
 	r.rooming(r.rooms.Host(r.now, r.caseConfig(t)))
+	r.flush()
 	page, _, err := r.caseRecords(t, store.Query{Limit: historyLength, Last: true}, maxSifted, func(*store.Record) bool { return true })
 	if err != nil {
 		r.fail(err)

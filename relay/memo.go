@@ -106,6 +106,7 @@ func oneLine(s string, most int) string {
 // info tells what is known of a thread.
 func (r *Relay) info(c *call) (string, error) {
 	t := c.about
+	r.flush()
 	var b strings.Builder
 	b.WriteString(t.label() + ":")
 	d, open := r.desk.Thread(t.N)
@@ -185,6 +186,7 @@ func (r *Relay) last(c *call) (string, error) {
 	if count < 0 {
 		count = 10
 	}
+	r.flush()
 	page, _, err := r.sift(t.archive, store.Query{Limit: count, Last: true}, maxSifted, mirrored)
 	if err != nil {
 		r.fail(err)
@@ -235,6 +237,7 @@ func (t *thread) called() string {
 
 // explainWhy tells how a thread came to its agent, as the log has it.
 func (r *Relay) explainWhy(c *call) (string, error) {
+	r.flush()
 	page, _, err := r.sift(c.about.archive, store.Query{Limit: 1, Last: true}, maxSifted, func(rec *store.Record) bool {
 		return rec.Kind == uint16(dispatch.Assigned)
 	})

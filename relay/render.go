@@ -258,7 +258,7 @@ func (r *Relay) newNote(t *thread, f *dispatch.Fact, g *given, who string) strin
 		parts = append(parts, "was here before, with "+r.nameOf(f.From)+": !last shows what was said")
 	}
 	known := r.remarks(t)
-	if len(parts) == 0 && known == "" && r.queuesOf(f.Agent) == 1 || r.quiet(f.Agent, quietNew) {
+	if len(parts) == 0 && known == "" && (f.From != "" || r.queuesOf(f.Agent) == 1) || r.quiet(f.Agent, quietNew) {
 		return ""
 	}
 	if f.From == "" {
@@ -379,17 +379,21 @@ func address(m *stanza.Element, from, to stanza.JID) *stanza.Element {
 const resource = "desk"
 
 func (r *Relay) queueJID(queue string) stanza.JID {
-	return stanza.MakeJID(queue, r.front.domain, "")
+	return stanza.MakeJID(queue, r.cfg.Front.Domain, "")
 }
 
 func (r *Relay) contactJID(t *thread) stanza.JID {
-	return stanza.MakeJID(t.local(), r.back.domain, "")
+	return stanza.MakeJID(t.local(), r.cfg.Desk.Domain, "")
 }
 
 // nameOf is how colleagues and the desk call an agent.
 func (r *Relay) nameOf(agent string) string {
 	if p := r.staff[agent]; p != nil {
 		return p.Name
+	}
+	var w staffRow
+	if r.row(tableStaff, agent, &w) && w.Name != "" {
+		return w.Name // he was at the desk
 	}
 	return stanza.JID(agent).Local()
 }

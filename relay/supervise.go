@@ -205,7 +205,7 @@ func (r *Relay) remove(c *call) (string, error) {
 	if err := r.dismiss(c.agent, c.mate); err != nil {
 		return "", refuse("%v.", err)
 	}
-	return name + " is at the desk no more. What was his goes to others.", nil
+	return name + " is at the desk no more. Open conversations go to others.", nil
 }
 
 func (r *Relay) role(c *call) (string, error) {
