@@ -108,7 +108,10 @@ func pageTalks(t *testing.T, w *world, b *browser.Browser, serve func()) {
 	says("b0", "", stanza.New("http://jabber.org/protocol/chatstates", "composing"))
 	says("b1", "I am loking", stanza.New("urn:xmpp:receipts", "request"))
 	v.see("I am loking")
-	if anna.await(func(s *stanza.Element) bool { return s.Child("urn:xmpp:receipts", "received").Attr("id") == "b1" }) == nil {
+	if anna.await(func(s *stanza.Element) bool {
+		got := s.Child("urn:xmpp:receipts", "received")
+		return got != nil && got.Attr("id") == "b1"
+	}) == nil {
 		t.Fatal("anna got no receipt")
 	}
 	says("b2", "I am looking", stanza.New("urn:xmpp:message-correct:0", "replace", "id", "b1"))

@@ -160,7 +160,7 @@ role = "admin"
 // web is the section for the customers' page, where there is a server to log in to. The tests listen by themselves.
 func (w *world) web() string {
 	if w.socket == "" {
-		return "[web]\nlisten = \"\""
+		return fmt.Sprintf("[web]\nlisten = \"\"\nhost = %q", customersHost)
 	}
 	return fmt.Sprintf("[web]\nlisten = \"127.0.0.1:1\"\nwebsocket = %q\nhost = %q", w.socket, customersHost)
 }

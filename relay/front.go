@@ -122,6 +122,7 @@ func (r *Relay) customerWrote(q *queue, c *customer, from stanza.JID, m *intake)
 			return
 		}
 		r.welcomeBack(t)
+		delete(t.told, "left")
 	} else if m.Body == "" {
 		return
 	}

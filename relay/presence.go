@@ -113,6 +113,43 @@ func (r *Relay) customerLeft(q *queue, from stanza.JID) {
 		c.Full = ""
 		r.saveCustomer(c)
 		r.customerSignal(q, c, &intake{state: "gone"})
+		r.leaving(q, c)
+	}
+}
+
+// leftAfter is how long a visitor's page may be gone before his agent is told: it is loaded again at every click on a link.
+const leftAfter = time.Minute
+
+// leaver is a visitor of the page who may have left.
+type leaver struct {
+	at     time.Time
+	thread uint64
+}
+
+// leaving notes that a visitor's page is gone. Who has an account of his own gets what is written wherever he is.
+func (r *Relay) leaving(q *queue, c *customer) {
+	t := r.thread(c.Threads[q.name])
+	if t == nil || c.Bare.Domain() != r.cfg.Web.Host || t.told["left"] {
+		return
+	}
+	t.tell("left")
+	r.leavers = append(r.leavers, leaver{r.now.Add(leftAfter), t.N})
+}
+
+// left tells who has a conversation that its visitor has left the page, once until he writes again.
+func (r *Relay) left() {
+	for len(r.leavers) > 0 && !r.leavers[0].at.After(r.now) {
+		t := r.thread(r.leavers[0].thread)
+		r.leavers = r.leavers[1:]
+		if t == nil {
+			continue
+		}
+		d, open := r.desk.Thread(t.N)
+		if t.customer.Full != "" {
+			delete(t.told, "left")
+		} else if open && d.Owner != "" && !r.quiet(d.Owner, quietLeft) {
+			r.tellAgent(t, d.Owner, t.called()+" has left the page. What you write is kept, and shown when the page is open again.")
+		}
 	}
 }
 

@@ -68,6 +68,7 @@ type Relay struct {
 	orders      []order
 	visitors    visitors
 	visited     []uint64                                   // threads whose case room may be empty
+	leavers     []leaver                                   // in order of time
 	refusedBy   string                                     // who was asked in a transfer and declined, in this step
 	accounts    map[string]map[stanza.JID]dispatch.Session // presences of agents' accounts, by bare and full JID
 
@@ -365,6 +366,9 @@ func (r *Relay) deadline() time.Time {
 	soonest(r.verifyBy)
 	soonest(r.expireAt)
 	soonest(r.cursorAt)
+	if len(r.leavers) > 0 {
+		soonest(r.leavers[0].at)
+	}
 	for _, q := range r.order {
 		soonest(q.again)
 	}
@@ -377,6 +381,7 @@ func (r *Relay) due() {
 		r.decide(dispatch.Tick{}, nil)
 	}
 	r.verifying()
+	r.left()
 	r.hats()
 	if !r.cursorAt.IsZero() && !r.cursorAt.After(r.now) {
 		r.saveCursors()
