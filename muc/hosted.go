@@ -40,6 +40,7 @@ func (s *Service) Host(now time.Time, rc RoomConfig) Out {
 	}
 	r.rank.floor, r.nicks, r.reserved = rc.Affiliations, rc.Nicks, s.reservedFor(rc.Nicks)
 	r.set = fixed(rc, r.past.limit)
+	muted := r.mute != rc.Mute
 	r.mute = rc.Mute
 	if rc.Subject != r.topic.words.ChildText("", "subject") {
 		m := stanza.New("", "message", "type", "groupchat", "from", string(r.jid)).Add(stanza.Text("", "subject", rc.Subject))
@@ -48,6 +49,9 @@ func (s *Service) Host(now time.Time, rc RoomConfig) Out {
 		st.toAll(m)
 	}
 	st.restaff(r)
+	if muted {
+		st.revoice(r)
+	}
 	st.seat(r, rc.Guests)
 	return st.out
 }
@@ -102,6 +106,16 @@ func (st *step) restaff(r *room) {
 		st.promoted(o, raised)
 	}
 	st.room = was
+}
+
+// revoice gives everybody the role that he would enter with now.
+func (st *step) revoice(r *room) {
+	for _, o := range slices.Clone(r.occupants) {
+		if as := r.usualRole(o.affiliation); !o.ours() && o.role != as {
+			o.role = as
+			st.promoted(o, map[*occupant]bool{})
+		}
+	}
 }
 
 // Words are what a guest says in a room, as everybody gets it. m holds the children; it becomes the service's.
