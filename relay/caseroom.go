@@ -63,6 +63,7 @@ func (r *Relay) host(t *thread) {
 		return
 	}
 	r.rooming(r.rooms.Host(r.now, r.caseConfig(t)))
+	t.hosted = true
 	r.flush()
 	page, _, err := r.caseRecords(t, store.Query{Limit: historyLength, Last: true}, maxSifted, func(*store.Record) bool { return true })
 	if err != nil {
@@ -78,7 +79,7 @@ func (r *Relay) host(t *thread) {
 
 // rehost has an open case room follow what changed about its thread; rehostAll, about the staff.
 func (r *Relay) rehost(t *thread) {
-	if r.rooms.Hosted(caseLocal(t.N)) {
+	if t.hosted {
 		r.rooming(r.rooms.Host(r.now, r.caseConfig(t)))
 	}
 }
@@ -94,7 +95,9 @@ func (r *Relay) rehostAll() {
 // tidy closes case rooms that nobody is in. After the commit: an answer may have waited for it.
 func (r *Relay) tidy() {
 	for _, n := range r.visited {
-		r.rooms.Empty(caseLocal(n))
+		if t := r.threads[n]; r.rooms.Empty(caseLocal(n)) && t != nil {
+			t.hosted = false
+		}
 	}
 	r.visited = r.visited[:0]
 }
@@ -181,7 +184,7 @@ func (r *Relay) visitorsOf(t *thread) map[string]muc.Affiliation {
 
 // mirror shows a record of a thread in its case room, if that is open.
 func (r *Relay) mirror(t *thread, e *entry) {
-	if t == nil || !r.rooms.Hosted(caseLocal(t.N)) {
+	if t == nil || !t.hosted {
 		return
 	}
 	if f, ok := r.caseFact(t, e); ok && f.Words != nil {
@@ -266,8 +269,11 @@ func (r *Relay) caseRecords(t *thread, ask store.Query, budget int, want func(*s
 
 // beyond cuts from a page what lies past the end of another one that is not complete.
 func beyond(page, other []store.Record, incomplete, backward bool) []store.Record {
-	if !incomplete || len(other) == 0 {
+	switch {
+	case !incomplete:
 		return page
+	case len(other) == 0:
+		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(page), func(rec store.Record) bool {
 		if backward {

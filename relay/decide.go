@@ -135,7 +135,10 @@ func (r *Relay) giveMissed(n uint64, agent string) {
 func (r *Relay) closed(f *dispatch.Fact, t *thread) {
 	t.Saved, t.Consulted = f.Saved, nil
 	r.saveThread(t)
-	r.rooming(r.rooms.Dismiss(r.now, caseLocal(t.N), stanza.MakeJID(lobby, r.back.domain, ""), "The conversation is closed."))
+	if t.hosted {
+		t.hosted = false
+		r.rooming(r.rooms.Dismiss(r.now, caseLocal(t.N), stanza.MakeJID(lobby, r.back.domain, ""), "The conversation is closed."))
+	}
 	r.hideContact(t, f.Saved.Last)
 }
 

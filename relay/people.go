@@ -80,6 +80,7 @@ type thread struct {
 	newest   int        // index of the newest in recent
 	filled   bool       // recent has been read from the store
 	told     map[string]bool
+	hosted   bool // its case room is open
 
 	composing          bool   // as the customer was last told
 	againFrom, againAt uint64 // what a client that is gone bounced has gone out again: from which record on, and at which
@@ -161,6 +162,7 @@ func (r *Relay) thread(n uint64) *thread {
 		return nil
 	}
 	r.named(t)
+	t.hosted = r.rooms.Hosted(caseLocal(t.N))
 	return t
 }
 

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"frontdesk/component/stanza"
@@ -147,6 +148,7 @@ func (r *Relay) ask(c *call) (string, error) {
 		return "", refuse("nobody who could be asked is there. The case room is %s.", r.caseJID(t))
 	}
 	r.decide(dispatch.Active{Agent: c.agent}, nil)
+	r.consult(t, whom)
 	r.host(t)
 	var names []string
 	for _, a := range whom {
@@ -162,8 +164,22 @@ func (r *Relay) ask(c *call) (string, error) {
 	return fmt.Sprintf("%s asked in %s, where the customer hears nothing. You are invited, too.", strings.Join(names, ", ")+plural(len(names), " is", " are"), r.caseJID(t)), nil
 }
 
-// maxConsulted bounds who is called at once.
-const maxConsulted = 10
+// maxConsulted bounds who is called at once; maxAdmitted, who may see a thread because he was asked about it.
+const (
+	maxConsulted = 10
+	maxAdmitted  = 50
+)
+
+// consult lets those see a thread who are asked about it, until the conversation is closed.
+func (r *Relay) consult(t *thread, whom []string) {
+	for _, a := range whom {
+		if _, open := r.desk.Thread(t.N); open && !r.maySee(a, t) && len(t.Consulted) < maxAdmitted {
+			t.Consulted = append(slices.Clone(t.Consulted), a)
+			r.saveThread(t)
+			r.rehost(t)
+		}
+	}
+}
 
 // consulted are the colleagues whom a question goes to: who is named, or who is there of a queue, at most maxConsulted.
 func (r *Relay) consulted(c *call) []string {
