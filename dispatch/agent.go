@@ -12,6 +12,7 @@ type agent struct {
 	known    bool // in the config
 	capacity int  // by the config
 	limit    int  // by his own word, 0 for none
+	skills   map[string]bool
 	queues   []*queue
 
 	sessions Availability // what they say
@@ -19,12 +20,15 @@ type agent struct {
 	missed   bool
 	grace    timer
 	back     timer     // ends his duty
+	rest     timer     // until then he is given nothing
+	tired    time.Time // desk time: the end of his last rest
+	given    time.Time // when he was last given a conversation
 	asked    int       // transfers that are offered to him
 	since    time.Time // of avail
 
 	avail Availability // follows from sessions, duty and missed
 	owned line
-	free  bool // known, available and under his capacity, what is offered to him included
+	free  bool // known, available, not resting, and under his capacity, what is offered to him included
 	woken bool // in Desk.woken
 }
 
@@ -35,7 +39,7 @@ func (d *Desk) agent(id string) *agent {
 	a := d.agents[id]
 	if a == nil {
 		a = &agent{id: id}
-		a.grace.agent, a.back.agent = a, a
+		a.grace.agent, a.back.agent, a.rest.agent = a, a, a
 		d.agents[id] = a
 	}
 	return a
@@ -125,6 +129,21 @@ func (d *Desk) setDuty(a *agent, f Fact) {
 	wasGone := a.gone()
 	d.emit(f)
 	d.present(a, a.sessions, wasGone)
+}
+
+// rested lets an agent be given conversations again. It follows from the fact that set the end of his rest, and is none.
+func (d *Desk) rested(a *agent) {
+	d.timers.set(&a.rest, time.Time{})
+	d.refresh(a, a.since)
+}
+
+// tire sets until when an agent is given nothing.
+func (d *Desk) tire(a *agent, f *Fact) {
+	if until := d.deskTime(f.At).Add(f.Rest.Sub(f.At)); !f.Rest.IsZero() && until.After(a.tired) {
+		a.tired = until
+		d.timers.set(&a.rest, until)
+		d.refresh(a, f.At)
+	}
 }
 
 // dutyOver ends what an agent said for a time.
@@ -223,7 +242,7 @@ func (d *Desk) refresh(a *agent, at time.Time) {
 		}
 		a.avail, a.since = v, at
 	}
-	free := a.known && a.avail == Available && a.owned.len()+a.asked < a.most()
+	free := a.known && a.avail == Available && a.load() < a.most() && a.rest.pos == 0
 	if free == a.free {
 		return
 	}

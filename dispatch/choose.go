@@ -5,7 +5,15 @@ import (
 	"time"
 )
 
-// serve gives who waits to who is free, first come first served over all queues.
+// sooner tells which of two threads of perhaps two queues is served first.
+func (t *thread) sooner(u *thread) bool {
+	if a, b := t.queue.priority, u.queue.priority; a != b {
+		return a > b
+	}
+	return t.before(u)
+}
+
+// serve gives who waits to who is free, first come first served over all queues of one priority.
 //
 // After the last settle nobody in line could be served. So only two sorts of threads
 // can be now: the fresh ones, and those of queues in which somebody became free. One walk in
@@ -15,9 +23,9 @@ func (d *Desk) serve(chance Chance) {
 	fresh := d.fresh
 	slices.SortFunc(fresh, func(a, b *thread) int {
 		switch {
-		case a.before(b):
+		case a.sooner(b):
 			return -1
-		case b.before(a):
+		case b.sooner(a):
 			return 1
 		}
 		return 0
@@ -30,7 +38,7 @@ func (d *Desk) serve(chance Chance) {
 		}
 		var from *queue
 		for _, q := range walks {
-			if q.woken > 0 && q.head != nil && (t == nil || q.head.before(t)) {
+			if q.woken > 0 && q.head != nil && (t == nil || q.head.sooner(t)) {
 				t, from = q.head, q
 			}
 		}
@@ -64,36 +72,63 @@ func (d *Desk) walks() []*queue {
 
 // choose decides who gets a thread: who had it last, else one of the eligible by lot.
 func (d *Desk) choose(t *thread, chance Chance) (Fact, bool) {
-	if t.Owner != "" || t.queue.free == 0 || t.queue.shut {
+	if t.Owner != "" || t.queue.free == 0 || t.queue.closed() {
 		return Fact{}, false
 	}
 	now := d.deskTime(d.clock)
 	f := Fact{Kind: Assigned, Thread: t.N, Conversation: t.Conversation, From: t.Last, Until: d.clock.Add(d.cfg.AnswerWithin)}
-	if a := d.agents[t.Last]; a != nil && a.of(t.queue) && a.bar(t, now) == "" {
+	if d.cfg.Gap > 0 {
+		f.Rest = d.clock.Add(d.cfg.Gap)
+	}
+	if a := d.agents[t.Last]; a != nil && d.sticks(t) && a.of(t.queue) && a.bar(t, now) == "" {
 		f.Agent, f.Reason = a.id, SameAgent
 		f.Others = d.others(t, now, a)
 		return f, true
 	}
-	for _, a := range t.queue.agents {
-		if a.bar(t, now) == "" {
-			f.Candidates = append(f.Candidates, a.id)
-		}
-	}
-	if len(f.Candidates) == 0 {
+	candidates := t.candidates(now)
+	if len(candidates) == 0 {
 		return Fact{}, false
 	}
-	f.draw(chance)
+	f.pick(t.queue, candidates, chance)
 	f.Others = d.others(t, now, nil)
-	f.Reason = Random
 	return f, true
 }
 
-// draw takes one of the candidates by lot.
-func (f *Fact) draw(chance Chance) {
-	if n := len(f.Candidates); n > 1 { // one needs no chance
-		f.Draw = chance.IntN(n)
+// sticks tells that who had the thread last comes first.
+func (d *Desk) sticks(t *thread) bool {
+	s := t.queue.sticky
+	return s == 0 || s > 0 && (t.Ended.IsZero() || !d.clock.After(t.Ended.Add(s)))
+}
+
+// candidates are those to whom the machine may give the thread, in the order of ID: of the lowest level and with the
+// skills that are wanted, if there is anybody.
+func (t *thread) candidates(now time.Time) []*agent {
+	var all []*agent
+	shortest := time.Duration(0)
+	for _, a := range t.queue.agents {
+		if a.bar(t, now) != "" {
+			continue
+		}
+		w := t.wait(a)
+		if len(all) > 0 && w < shortest {
+			all = all[:0]
+		}
+		if len(all) == 0 || w == shortest {
+			all, shortest = append(all, a), w
+		}
 	}
-	f.Agent = f.Candidates[f.Draw]
+	return all
+}
+
+// pick takes one of the candidates as the queue wants it.
+func (f *Fact) pick(q *queue, candidates []*agent, chance Chance) {
+	for _, a := range candidates {
+		f.Candidates = append(f.Candidates, a.id)
+	}
+	if len(candidates) > 1 { // one needs no choice
+		f.Draw = strategies[q.strategy](q, candidates, chance)
+	}
+	f.Agent, f.Reason = f.Candidates[f.Draw], Reason(q.strategy)
 }
 
 // bar is why the machine may not give a thread to an agent of its queue; "" where it may.
@@ -107,10 +142,14 @@ func (a *agent) bar(t *thread, now time.Time) Bar {
 		return IsAway
 	case a.id == t.Self:
 		return IsHimself
-	case !a.free:
+	case a.load() >= a.most():
 		return IsFull
+	case !a.free:
+		return IsResting
 	case t.cooling(a.id, now):
 		return IsCooling
+	case now.Sub(t.queued) < t.wait(a):
+		return IsLater
 	}
 	return ""
 }

@@ -32,6 +32,9 @@ type Desk struct {
 	started bool      // the first Step since New or Restore has begun
 	clock   time.Time // of the present Step
 	facts   []Fact    // of the present Step
+	hourly  []*queue  // those with hours
+	hoursAt time.Time // when one of them next opens or closes
+	spilled bool      // a queue has closed or opened since the last settle
 	changed bool      // the config is another one since the last Step
 	seeking []*thread // a transfer of theirs waits for somebody of a queue to be free; in the order in which it began
 	fresh   []*thread // came to the line, or a cool-down for them ended, since the last settle
@@ -65,6 +68,10 @@ func (d *Desk) configure(cfg Config) {
 		}
 		a.known = true
 		a.capacity = orDefault(c.Capacity, DefaultCapacity)
+		a.skills = make(map[string]bool, len(c.Skills))
+		for _, s := range c.Skills {
+			a.skills[s] = true
+		}
 		d.roster = append(d.roster, a)
 	}
 	slices.SortFunc(d.roster, byID)
@@ -73,8 +80,13 @@ func (d *Desk) configure(cfg Config) {
 		if q.known || c.Name == "" {
 			panic(fmt.Sprintf("dispatch: the config names queue %q twice or not at all", c.Name))
 		}
+		q.configure(&c)
 		d.staff(q, c.Agents)
+		if c.Hours != nil {
+			d.hourly = append(d.hourly, q)
+		}
 	}
+	d.hoursAt = time.Time{} // look at once
 }
 
 // Reconfigure puts another config in the place of the present one. What does not fit it any more is mended by the
@@ -89,7 +101,7 @@ func (d *Desk) Reconfigure(cfg Config) {
 		a.known, a.capacity, a.queues = false, 0, nil
 		a.avail, a.free, a.woken = Offline, false, false
 	}
-	d.roster, d.woken = nil, nil
+	d.roster, d.woken, d.hourly = nil, nil, nil
 	d.configure(cfg)
 	for a, at := range since {
 		d.refresh(a, at)
@@ -100,7 +112,6 @@ func (d *Desk) Reconfigure(cfg Config) {
 
 // staff gives a queue of the config its agents.
 func (d *Desk) staff(q *queue, ids []string) {
-	q.known = true
 	for _, id := range ids {
 		a := d.agents[id]
 		if a == nil || !a.known || a.of(q) {
@@ -155,9 +166,11 @@ func (d *Desk) start() {
 
 // mend makes the state fit the config, which may be another one than that by which it came to be.
 func (d *Desk) mend() {
-	d.changed = false
+	d.changed, d.spilled = false, true
 	for _, n := range slices.Sorted(maps.Keys(d.threads)) {
-		d.mendThread(d.threads[n])
+		t := d.threads[n]
+		d.mendThread(t)
+		d.retime(t, d.deskTime(d.clock))
 	}
 	if !d.paused {
 		for _, a := range d.roster {
@@ -243,7 +256,9 @@ func (d *Desk) decide(in Input) error {
 // waits whom somebody could serve. While the desk is paused neither is wanted.
 func (d *Desk) settle(chance Chance) {
 	if !d.paused {
+		d.tellHours()
 		d.due()
+		d.spill()
 		d.seekOn(chance)
 		d.serve(chance)
 	}
@@ -262,6 +277,8 @@ func (d *Desk) due() {
 			return
 		case tm.agent != nil && tm == &tm.agent.back:
 			d.dutyOver(tm.agent)
+		case tm.agent != nil && tm == &tm.agent.rest:
+			d.rested(tm.agent)
 		case tm.agent != nil:
 			d.graceOver(tm.agent)
 		default:
@@ -306,7 +323,7 @@ func (d *Desk) apply(f *Fact) error {
 		return d.applyToThread(f)
 	case DutySet, Presence, GraceOver, Returned, Capped:
 		return d.applyToAgent(f)
-	case QueueSet:
+	case QueueSet, HoursSet:
 		return d.applyQueueSet(f)
 	case Paused:
 		return d.applyPaused(f)
@@ -337,6 +354,7 @@ func (d *Desk) applyResumed(f *Fact) error {
 	}
 	d.paused = false
 	d.stood += f.At.Sub(d.pausedAt)
+	d.spilled = true
 	for _, a := range d.roster { // nobody has looked at the line meanwhile
 		if a.free {
 			d.wake(a)
@@ -364,11 +382,17 @@ func (d *Desk) until(f *Fact) time.Time {
 
 // Deadline is when the desk next wants a Tick; zero for never, as while it is paused.
 func (d *Desk) Deadline() time.Time {
-	tm := d.timers.first()
-	if tm == nil || d.paused || !d.started {
+	if d.paused || !d.started {
 		return time.Time{}
 	}
-	return tm.at.Add(d.stood)
+	at := d.hoursAt
+	if tm := d.timers.first(); tm != nil && (tm.at.Add(d.stood).Before(at) || at.Equal(never)) {
+		at = tm.at.Add(d.stood)
+	}
+	if at.Equal(never) {
+		return time.Time{}
+	}
+	return at
 }
 
 // Counts are totals since New, and the present size.
@@ -390,7 +414,7 @@ func (k Kind) String() string {
 		Closed: "Closed", DutySet: "DutySet", Presence: "Presence", GraceOver: "GraceOver",
 		Returned: "Returned", Paused: "Paused", Resumed: "Resumed", Sought: "Sought", Offered: "Offered",
 		Refused: "Refused", Stayed: "Stayed", Joined: "Joined", Parted: "Parted", Capped: "Capped",
-		QueueSet: "QueueSet", Lingered: "Lingered", Moved: "Moved"}
+		QueueSet: "QueueSet", Lingered: "Lingered", Moved: "Moved", HoursSet: "HoursSet"}
 	if k == 0 || int(k) >= len(names) {
 		return fmt.Sprintf("Kind(%d)", uint16(k))
 	}

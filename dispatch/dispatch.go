@@ -23,6 +23,8 @@ type Config struct {
 	CoolDown     time.Duration // who passed or missed a conversation is not given it again; default 5 min
 	HandOver     time.Duration // how long a transfer waits to be accepted; default 2 min
 	LongWait     time.Duration // who waits that long is told of (Lingered); default 0: never
+	WrapUp       time.Duration // after a conversation an agent is given none for so long; default 0
+	Gap          time.Duration // and so long after the machine gave him one; default 0
 	IdleIsAway   bool          // show=away with <idle/> counts as away
 }
 
@@ -33,18 +35,51 @@ const (
 	DefaultCoolDown     = 5 * time.Minute
 	DefaultHandOver     = 2 * time.Minute
 	DefaultCapacity     = 5
+	DefaultLevelWait    = 2 * time.Minute
+	DefaultSkillWait    = 2 * time.Minute
 	MaxCapacity         = 1000
 )
 
+// Queue is what customers write to.
 type Queue struct {
-	Name   string
-	Agents []string
+	Name     string
+	Agents   []string
+	Strategy Strategy      // default ByLot
+	Mode     Mode          // default Push
+	Sticky   time.Duration // who had the thread last is given it again if that ended so recently; 0 is always, negative never
+
+	Levels    map[string]int // by agent: 0 (first line) to MaxLevel, each given what has waited that many times LevelWait
+	LevelWait time.Duration  // default 2 min
+	SkillWait time.Duration  // after it a customer is given to agents without the skills that he wants; default 2 min
+
+	Priority int           // who serves several queues is given the customers of the highest first
+	Overflow string        // the queue that serves what has waited OverflowAfter here, or what comes while this one is closed
+	After    time.Duration // default 0: only while it is closed
+	Hours    *Hours        // nil: always open
+
+	Idle time.Duration // an answered conversation of which nothing was heard for so long is told of (Idled), and closed after as long again; 0: never
+	Gone time.Duration // one whose customer has left for so long is closed; 0: never
 }
 
+// Agent is somebody who serves customers.
 type Agent struct {
 	ID       string
-	Capacity int // conversations at once; default 5
+	Capacity int      // conversations at once; default 5
+	Skills   []string // without blanks
+	Bot      bool     // a program: it is given conversations first, and is no person
 }
+
+// Mode is how a customer comes to an agent.
+type Mode uint8
+
+const (
+	Push     Mode = iota // given to one, who must answer in time
+	OfferOne             // shown to one, who accepts by answering; then to the next
+	OfferAll             // shown to all who could, and the first answer wins
+)
+
+// MaxLevel bounds the levels of agents.
+const MaxLevel = 9
 
 // Availability of an agent, worst first.
 type Availability uint8
@@ -95,6 +130,7 @@ type (
 		Customer uint64
 		Self     string // the customer's own agent ID where he is one: never assigned to himself
 		Saved    *Thread
+		Wants    string // skills, parted by single blanks, for a conversation that begins with this
 	}
 	// AgentSaid: an agent wrote to a contact. Refused with an error unless he owns the conversation or has joined
 	// it. A conversation that waits becomes his if he is of the queue; so does one that is offered to him, by a
@@ -221,11 +257,11 @@ func (Tick) input()         {}
 type Kind uint16
 
 const (
-	Opened    Kind = 1  // a conversation began: Thread, Queue, Customer, Self, Conversation, Saved where the thread came back, By an agent or "" for the customer
+	Opened    Kind = 1  // a conversation began: Thread, Queue, Customer, Self, Conversation, Wants, Saved where the thread came back, By an agent or "" for the customer
 	Said      Kind = 2  // words: Thread, Conversation, By ("" the customer), Agent the owner then ("" waits), Team who had joined
-	Assigned  Kind = 3  // Thread, Conversation, Agent, From the last one who had it, Reason, By the supervisor who gave it, Candidates, Draw, Others, Queue that serves it from now on (where that changes), Until the answer time-out (none if by hand)
+	Assigned  Kind = 3  // Thread, Conversation, Agent, From the last one who had it, Reason, By the supervisor who gave it, Candidates, Draw, Others, Queue that serves it from now on (where that changes), Until the answer time-out (none if by hand), Rest (none if by hand)
 	Released  Kind = 4  // back to the line: Thread, Conversation, Agent, Reason, Until the end of his cool-down
-	Closed    Kind = 5  // Thread, Conversation, By, Reason, Saved the thread as it leaves memory
+	Closed    Kind = 5  // Thread, Conversation, By, Reason, Saved the thread as it leaves memory, Rest of who had it
 	DutySet   Kind = 6  // Agent, Duty, Until it ends by itself
 	Presence  Kind = 7  // Agent, Avail by his sessions alone; Until the end of grace where the last one was lost
 	GraceOver Kind = 8  // Agent
@@ -241,6 +277,7 @@ const (
 	Capped    Kind = 18 // Agent, Max, By
 	QueueSet  Kind = 19 // Queue, Shut, By
 	Lingered  Kind = 20 // a customer has waited for LongWait: Thread, Conversation, Queue, Since when
+	HoursSet  Kind = 22 // Queue, Shut: it closes or opens by its hours
 	Moved     Kind = 21 // one that waits is served by another queue from now on: Thread, Conversation, Queue, Reason
 )
 
@@ -264,6 +301,7 @@ const (
 	Withdrawn   Reason = "withdrawn" // the wish or the conversation came to another end
 	Left        Reason = "left"      // !leave
 	Given       Reason = "given"     // by a supervisor
+	Overflowed  Reason = "overflow"  // waited too long in one queue, or it is closed
 )
 
 // MaxTeam bounds who may join one conversation.
@@ -298,6 +336,8 @@ type Fact struct {
 	Others       []Other      `json:"others,omitempty"` // by ID; with Random and SameAgent
 	Max          int          `json:"max,omitempty"`
 	Shut         bool         `json:"shut,omitempty"`
+	Wants        string       `json:"wants,omitempty"`
+	Rest         time.Time    `json:"rest,omitzero"` // until then the agent is given nothing
 }
 
 // Other is an agent of the queue who was no candidate, and why.
@@ -316,6 +356,8 @@ const (
 	IsFull    Bar = "full"
 	IsCooling Bar = "cooling" // passed or missed this conversation
 	IsHimself Bar = "himself" // the customer
+	IsResting Bar = "resting" // wrap-up, or he was given one a moment ago
+	IsLater   Bar = "later"   // of a higher level, or without a wanted skill: when the customer has waited longer
 	IsNotLast Bar = "notlast" // he could, but another one had the thread last
 )
 
@@ -331,6 +373,8 @@ type Thread struct {
 	Owner        string    `json:"owner,omitempty"`
 	Since        time.Time `json:"since,omitzero"`     // the conversation's first message
 	Answered     bool      `json:"answered,omitempty"` // by the present owner
+	Wants        string    `json:"wants,omitempty"`    // skills
+	Ended        time.Time `json:"ended,omitzero"`     // of a closed one
 	Serving      string    `json:"serving,omitempty"`  // queue whose agents serve it, where that is not Queue; of an open one only
 }
 

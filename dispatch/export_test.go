@@ -51,10 +51,10 @@ func (d *Desk) Check() error {
 			return err
 		}
 		owned += n
-		if a.avail != a.considered() || a.free != (a.known && a.avail == Available && n+asked[a.id] < a.most()) || a.asked != asked[a.id] {
+		if a.avail != a.considered() || a.free != (a.known && a.avail == Available && n+asked[a.id] < a.most() && a.rest.pos == 0) || a.asked != asked[a.id] {
 			return fmt.Errorf("agent %s: availability %d, free %v do not follow", a.id, a.avail, a.free)
 		}
-		for _, tm := range []*timer{&a.grace, &a.back} {
+		for _, tm := range []*timer{&a.grace, &a.back, &a.rest} {
 			if tm.pos > 0 {
 				timers++
 			}

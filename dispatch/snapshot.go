@@ -27,7 +27,14 @@ type snapshot struct {
 	Agents   []agentSnapshot `json:"agents"`            // by ID, those of whom a fact spoke
 	Threads  []openSnapshot  `json:"threads"`           // by number
 	Shut     []string        `json:"shut,omitempty"`    // queues, sorted
+	Off      []string        `json:"off,omitempty"`     // queues closed by their hours, sorted
+	Turn     []turnSnapshot  `json:"turn,omitempty"`    // who was given the last of a queue, by queue
 	Seeking  []uint64        `json:"seeking,omitempty"` // threads whose transfer waits for somebody to be free, in order
+}
+
+type turnSnapshot struct {
+	Queue string `json:"q"`
+	Agent string `json:"a"`
 }
 
 type agentSnapshot struct {
@@ -39,6 +46,8 @@ type agentSnapshot struct {
 	Grace    time.Time    `json:"grace,omitzero"` // desk time
 	Back     time.Time    `json:"back,omitzero"`  // desk time
 	Limit    int          `json:"limit,omitempty"`
+	Rest     time.Time    `json:"rest,omitzero"` // desk time
+	Given    time.Time    `json:"given,omitzero"`
 }
 
 type openSnapshot struct {
@@ -46,7 +55,8 @@ type openSnapshot struct {
 	Until time.Time `json:"until,omitzero"` // desk time
 	Cool  []cooling `json:"cool,omitempty"` // desk time
 
-	Linger time.Time     `json:"linger,omitzero"` // desk time
+	Told   bool          `json:"told,omitempty"`
+	Queued time.Time     `json:"queued,omitzero"` // desk time
 	Team   []string      `json:"team,omitempty"`
 	Seek   *seekSnapshot `json:"seek,omitempty"`
 }
@@ -72,7 +82,7 @@ func (d *Desk) Snapshot() ([]byte, error) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(d.agents)) {
 		a := d.agents[id]
-		as := agentSnapshot{ID: id, Sessions: a.sessions, Duty: a.duty, Missed: a.missed, Since: a.since, Limit: a.limit}
+		as := agentSnapshot{ID: id, Sessions: a.sessions, Duty: a.duty, Missed: a.missed, Since: a.since, Limit: a.limit, Given: a.given, Rest: a.tired}
 		if a.grace.pos > 0 {
 			as.Grace = a.grace.at
 		}
@@ -85,15 +95,22 @@ func (d *Desk) Snapshot() ([]byte, error) {
 	}
 	for _, n := range slices.Sorted(maps.Keys(d.threads)) {
 		t := d.threads[n]
-		ts := openSnapshot{Thread: t.Thread, Until: t.until, Cool: t.cool, Linger: t.linger, Team: t.team}
+		ts := openSnapshot{Thread: t.Thread, Until: t.until, Cool: t.cool, Told: t.told, Queued: t.queued, Team: t.team}
 		if k := t.seek; k != nil {
 			ts.Seek = &seekSnapshot{k.by, k.to, k.queue, k.until, k.asked, k.answer}
 		}
 		s.Threads = append(s.Threads, ts)
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.queues)) {
-		if d.queues[name].shut {
+		q := d.queues[name]
+		if q.shut {
 			s.Shut = append(s.Shut, name)
+		}
+		if q.off {
+			s.Off = append(s.Off, name)
+		}
+		if q.last != "" {
+			s.Turn = append(s.Turn, turnSnapshot{name, q.last})
 		}
 	}
 	for _, t := range d.seeking {
@@ -138,6 +155,12 @@ func Restore(cfg Config, data []byte) (*Desk, error) {
 	for _, name := range s.Shut {
 		d.queue(name).shut = true
 	}
+	for _, name := range s.Off {
+		d.queue(name).off = true
+	}
+	for _, x := range s.Turn {
+		d.queue(x.Queue).last = x.Agent
+	}
 	for _, n := range s.Seeking {
 		t := d.threads[n]
 		if t == nil || t.seek == nil || t.seek.to != "" || t.seek.asked != "" {
@@ -156,9 +179,11 @@ func (d *Desk) restoreAgent(s agentSnapshot) error {
 		return errValue
 	}
 	a := d.agent(s.ID)
-	a.sessions, a.duty, a.missed, a.limit = s.Sessions, s.Duty, s.Missed, s.Limit
+	a.sessions, a.duty, a.missed, a.limit, a.given = s.Sessions, s.Duty, s.Missed, s.Limit, s.Given
 	d.timers.set(&a.grace, s.Grace)
 	d.timers.set(&a.back, s.Back)
+	a.tired = s.Rest
+	d.timers.set(&a.rest, s.Rest)
 	d.refresh(a, s.Since)
 	a.since = s.Since
 	return nil
@@ -185,7 +210,7 @@ func (d *Desk) restoreThread(s openSnapshot) error {
 		a.owned.insert(t)
 		d.refresh(a, a.since)
 	}
-	t.linger = s.Linger
+	t.told, t.queued = s.Told, s.Queued
 	d.retime(t, d.deskTime(d.last))
 	return nil
 }

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 )
@@ -13,7 +14,8 @@ type thread struct {
 	clock  timer     // what comes first of the times below
 	until  time.Time // of the answer, desk time; zero is none
 	cool   []cooling // at most one per agent
-	linger time.Time // desk time: when he has waited long; zero is never, or that is over
+	queued time.Time // desk time: when it came to the line
+	told   bool      // he has waited long, which was told
 	team   []string  // who joined, in that order
 	seek   *seek     // a transfer, or nil
 	place
@@ -91,9 +93,9 @@ func (d *Desk) customerSaid(in CustomerSaid) error {
 			return ErrUnknownQueue
 		}
 		n = d.next
-		d.emit(Fact{Kind: Opened, Thread: n, Conversation: 1, Queue: in.Queue, Customer: in.Customer, Self: in.Self})
+		d.emit(Fact{Kind: Opened, Thread: n, Conversation: 1, Queue: in.Queue, Customer: in.Customer, Self: in.Self, Wants: in.Wants})
 	case d.threads[n] == nil:
-		if err := d.reopen(n, in.Saved, in.Self, ""); err != nil {
+		if err := d.reopen(n, in.Saved, in.Self, "", in.Wants); err != nil {
 			return err
 		}
 	}
@@ -119,7 +121,7 @@ func (d *Desk) agentSaid(in AgentSaid) error {
 		if err := d.mayClaim(a, in.Saved); err != nil {
 			return err
 		}
-		if err := d.reopen(in.Thread, in.Saved, "", a.id); err != nil {
+		if err := d.reopen(in.Thread, in.Saved, "", a.id, ""); err != nil {
 			return err
 		}
 		t = d.threads[in.Thread]
@@ -161,7 +163,7 @@ func (d *Desk) begin(a *agent, in AgentSaid) (*thread, error) {
 }
 
 // reopen begins the next conversation of a thread that left memory.
-func (d *Desk) reopen(n uint64, saved *Thread, self, by string) error {
+func (d *Desk) reopen(n uint64, saved *Thread, self, by, wants string) error {
 	if saved == nil || saved.N != n || n == 0 || n >= d.next {
 		return ErrUnknownThread
 	}
@@ -174,7 +176,7 @@ func (d *Desk) reopen(n uint64, saved *Thread, self, by string) error {
 	was := *saved
 	was.Open, was.Owner, was.Serving = false, "", ""
 	d.emit(Fact{Kind: Opened, Thread: n, Conversation: was.Conversation + 1, Queue: was.Queue,
-		Customer: was.Customer, Self: self, By: by, Saved: &was})
+		Customer: was.Customer, Self: self, By: by, Wants: wants, Saved: &was})
 	return nil
 }
 
@@ -300,8 +302,12 @@ func (d *Desk) close(in Close) error {
 	}
 	d.withdraw(t)
 	saved := t.Thread
-	saved.Open, saved.Owner, saved.Serving = false, "", ""
-	d.emit(Fact{Kind: Closed, Thread: t.N, Conversation: t.Conversation, By: in.By, Reason: why, Saved: &saved})
+	saved.Open, saved.Owner, saved.Serving, saved.Wants, saved.Ended = false, "", "", "", d.clock
+	f := Fact{Kind: Closed, Thread: t.N, Conversation: t.Conversation, By: in.By, Reason: why, Saved: &saved}
+	if t.Owner != "" && d.cfg.WrapUp > 0 {
+		f.Rest = d.clock.Add(d.cfg.WrapUp)
+	}
+	d.emit(f)
 	return nil
 }
 
@@ -320,7 +326,7 @@ func (d *Desk) unreachable(in Unreachable) {
 
 func (d *Desk) applyOpened(f *Fact) error {
 	t := &thread{Thread: Thread{N: f.Thread, Queue: f.Queue, Customer: f.Customer, Self: f.Self,
-		Conversation: f.Conversation, Open: true, Since: f.At}}
+		Conversation: f.Conversation, Open: true, Since: f.At, Wants: f.Wants}}
 	switch s := f.Saved; {
 	case d.threads[f.Thread] != nil:
 		return errOpen
@@ -333,7 +339,7 @@ func (d *Desk) applyOpened(f *Fact) error {
 	case f.Thread == 0 || f.Thread >= d.next || f.Conversation != s.Conversation+1:
 		return errNumber
 	default:
-		t.Last = s.Last
+		t.Last, t.Ended = s.Last, s.Ended
 	}
 	d.counts.Opened++
 	d.keep(t)
@@ -352,10 +358,9 @@ func (d *Desk) keep(t *thread) {
 func (d *Desk) enter(t *thread, at time.Time) {
 	t.queue.line.insert(t)
 	d.waiting++
-	if now := d.deskTime(at); d.cfg.LongWait > 0 {
-		t.linger = now.Add(d.cfg.LongWait)
-	}
-	d.retime(t, d.deskTime(at))
+	t.queued = d.deskTime(at)
+	t.told = false
+	d.retime(t, t.queued)
 	if d.started && !d.paused {
 		d.fresh = append(d.fresh, t)
 	}
@@ -383,8 +388,12 @@ func (d *Desk) retime(t *thread, now time.Time) {
 	}
 	switch {
 	case t.Owner == "":
-		soonest(t.linger)
+		soonest(d.linger(t))
+		if at := t.spills(); at.After(now) {
+			soonest(at)
+		}
 		soonest(t.cooled(now))
+		soonest(t.later(now))
 	default:
 		soonest(t.until)
 		if t.seek != nil {
@@ -397,6 +406,7 @@ func (d *Desk) retime(t *thread, now time.Time) {
 // overdue does the first thing that the clock has come for.
 func (d *Desk) overdue(t *thread, now time.Time) {
 	past := func(x time.Time) bool { return !x.IsZero() && !x.After(now) }
+	linger := d.linger(t)
 	switch s := t.seek; {
 	case s != nil && s.asked != "" && past(s.answer):
 		d.refuse(t, Missed)
@@ -407,8 +417,8 @@ func (d *Desk) overdue(t *thread, now time.Time) {
 	case t.Owner != "":
 		d.retime(t, now) // a cool-down ended: settle asks the next one
 	default: // a cool-down may have ended, too, so that somebody may have this one again
-		if past(t.linger) {
-			d.emit(Fact{Kind: Lingered, Thread: t.N, Conversation: t.Conversation, Queue: t.Served(), Since: d.clock.Add(t.linger.Sub(now) - d.cfg.LongWait)})
+		if past(linger) {
+			d.emit(Fact{Kind: Lingered, Thread: t.N, Conversation: t.Conversation, Queue: t.Served(), Since: d.clock.Add(t.queued.Sub(now))})
 		}
 		d.fresh = append(d.fresh, t)
 		d.retime(t, now)
@@ -439,11 +449,15 @@ func (d *Desk) applyToThread(f *Fact) error {
 	case Moved:
 		return d.applyMoved(t, f)
 	}
+	owner := d.agents[t.Owner]
 	d.leave(t, f.At)
 	d.endSeek(t, f.At)
 	d.timers.set(&t.clock, time.Time{})
 	delete(d.threads, t.N)
 	d.counts.Closed++
+	if owner != nil {
+		d.tire(owner, f)
+	}
 	return nil
 }
 
@@ -481,11 +495,15 @@ func (d *Desk) applyAssigned(t *thread, f *Fact) error {
 	}
 	t.Owner, t.Last, t.Answered = f.Agent, f.Agent, false
 	t.team = slices.DeleteFunc(slices.Clone(t.team), func(id string) bool { return id == f.Agent })
-	t.until, t.linger = d.until(f), time.Time{}
+	t.until, t.told, t.queued = d.until(f), false, time.Time{}
 	d.retime(t, d.deskTime(f.At))
 	a := d.agent(f.Agent)
 	a.owned.insert(t)
+	if a.given = f.At; len(f.Candidates) > 0 {
+		t.queue.last = a.id
+	}
 	d.refresh(a, f.At)
+	d.tire(a, f)
 	d.counts.Assigned++
 	return nil
 }
@@ -520,7 +538,7 @@ func (d *Desk) applyLingered(t *thread, f *Fact) error {
 	if t.Owner != "" {
 		return errOwner
 	}
-	t.linger = time.Time{}
+	t.told = true
 	d.retime(t, d.deskTime(f.At))
 	return nil
 }
@@ -535,10 +553,53 @@ func (d *Desk) applyMoved(t *thread, f *Fact) error {
 	t.queue.line.remove(t)
 	d.servedBy(t, f.Queue)
 	t.queue.line.insert(t)
+	d.retime(t, d.deskTime(f.At))
 	if d.started && !d.paused {
 		d.fresh = append(d.fresh, t)
 	}
 	return nil
+}
+
+// linger is when somebody in the line has waited long; zero is never, or that was told.
+func (d *Desk) linger(t *thread) time.Time {
+	if t.told || d.cfg.LongWait == 0 {
+		return time.Time{}
+	}
+	return t.queued.Add(d.cfg.LongWait)
+}
+
+// spills is when another queue serves who waits in the line of his own; zero is never.
+func (t *thread) spills() time.Time {
+	if t.Serving != "" || t.queue.overflow == "" || t.queue.after == 0 {
+		return time.Time{}
+	}
+	return t.queued.Add(t.queue.after)
+}
+
+// spill moves those to another queue who have waited too long in theirs, or whose queue is closed while that one is open.
+func (d *Desk) spill() {
+	look := slices.Clone(d.fresh)
+	if d.spilled {
+		d.spilled, look = false, nil
+		for _, name := range slices.Sorted(maps.Keys(d.queues)) {
+			if q := d.queues[name]; q.overflow != "" {
+				look = slices.AppendSeq(look, q.line.all())
+			}
+		}
+	}
+	now := d.deskTime(d.clock)
+	for _, t := range look {
+		q := t.queue
+		if t.Owner != "" || t.Serving != "" || q.overflow == "" || d.threads[t.N] != t {
+			continue
+		}
+		to := d.queues[q.overflow]
+		at := t.spills()
+		late := !at.IsZero() && !at.After(now)
+		if to != nil && to.known && !to.closed() && (late || q.closed()) {
+			d.emit(Fact{Kind: Moved, Thread: t.N, Conversation: t.Conversation, Queue: to.name, Reason: Overflowed})
+		}
+	}
 }
 
 // servedBy makes a queue the one whose agents serve a thread that is in no line.

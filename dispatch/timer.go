@@ -9,12 +9,12 @@ import (
 // timer is the one next thing that the clock does to an agent or to a thread, in desk time.
 type timer struct {
 	at     time.Time
-	agent  *agent  // his grace is over, or what he said for a time
+	agent  *agent  // his grace is over, or what he said for a time, or his rest
 	thread *thread // the first of its times has come
 	pos    int     // in the heap, from 1; 0 is out of it
 }
 
-// timers is a heap that knows where each timer is, so that it holds live ones only: at most two per agent and one per open thread.
+// timers is a heap that knows where each timer is, so that it holds live ones only: at most three per agent and one per open thread.
 type timers []*timer
 
 // first returns the timer that is due next, or nil.
@@ -53,13 +53,24 @@ func (h timers) Less(i, j int) bool {
 	}
 	switch {
 	case a.agent != nil && a.agent == b.agent:
-		return a == &a.agent.grace
+		return a.rank() < b.rank()
 	case a.agent != nil && b.agent != nil:
 		return strings.Compare(a.agent.id, b.agent.id) < 0
 	case a.agent != nil || b.agent != nil:
 		return a.agent != nil
 	}
 	return a.thread.N < b.thread.N
+}
+
+// rank orders the timers of one agent.
+func (tm *timer) rank() int {
+	switch tm {
+	case &tm.agent.grace:
+		return 0
+	case &tm.agent.back:
+		return 1
+	}
+	return 2
 }
 
 func (h timers) Swap(i, j int) {

@@ -51,7 +51,7 @@ func (d *Desk) transfer(in Transfer) error {
 		switch {
 		case q == nil || !q.known:
 			return ErrUnknownQueue
-		case q.shut:
+		case q.closed():
 			return ErrShut
 		}
 		f.Queue = q.name
@@ -105,23 +105,23 @@ func (d *Desk) offer(t *thread, id string) Fact {
 func (d *Desk) seekOn(chance Chance) {
 	for _, t := range slices.Clone(d.seeking) {
 		q := d.queues[t.seek.queue]
-		if q.free == 0 || q.shut {
+		if q.free == 0 || q.closed() {
 			continue
 		}
 		now := d.deskTime(d.clock)
-		var candidates []string
+		var candidates []*agent
 		for _, a := range q.agents {
-			if a.asked == 0 && a.id != t.Owner && a.bar(t, now) == "" {
-				candidates = append(candidates, a.id)
+			if a.asked == 0 && a.id != t.Owner && a.free && a.id != t.Self && !t.cooling(a.id, now) {
+				candidates = append(candidates, a)
 			}
 		}
 		if len(candidates) == 0 {
 			continue
 		}
-		draw := Fact{Candidates: candidates}
-		draw.draw(chance)
-		f := d.offer(t, draw.Agent)
-		f.Candidates, f.Draw = draw.Candidates, draw.Draw
+		var drawn Fact
+		drawn.pick(q, candidates, chance)
+		f := d.offer(t, drawn.Agent)
+		f.Candidates, f.Draw = drawn.Candidates, drawn.Draw
 		d.emit(f)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	. "frontdesk/dispatch"
@@ -19,6 +20,7 @@ type witness struct {
 	waiting map[uint64]*seen
 	closed  map[uint64]*Thread
 	shut    map[string]bool
+	off     map[string]bool
 	seeks   map[uint64]bool   // threads that have a transfer, or had one
 	taking  map[uint64]string // who accepted a transfer and is to be assigned next
 	next    uint64
@@ -37,6 +39,8 @@ type witnessed struct {
 	missed   bool
 	grace    due
 	back     due
+	rest     due
+	last     time.Time // given something
 	load     int
 	asked    int
 	limit    int
@@ -45,7 +49,8 @@ type witnessed struct {
 type seen struct {
 	Thread
 	until  due
-	linger due
+	told   bool
+	queued due // its end is when he came to the line
 	cool   map[string]due
 	team   []string
 	seek   *wish
@@ -62,7 +67,7 @@ type due struct{ end, set time.Time }
 
 func newWitness(cfg Config) *witness {
 	return &witness{cfg: cfg, agents: map[string]*witnessed{}, threads: map[uint64]*seen{}, waiting: map[uint64]*seen{},
-		closed: map[uint64]*Thread{}, shut: map[string]bool{}, seeks: map[uint64]bool{}, taking: map[uint64]string{}, next: 1, paused: true}
+		closed: map[uint64]*Thread{}, shut: map[string]bool{}, off: map[string]bool{}, seeks: map[uint64]bool{}, taking: map[uint64]string{}, next: 1, paused: true}
 }
 
 func (w *witness) agent(id string) *witnessed {
@@ -121,10 +126,61 @@ func (w *witness) available(a *witnessed) bool {
 
 // eligible lists who may be given a thread by the machine, sorted.
 func (w *witness) eligible(t *seen, now time.Time) []string {
-	if w.shut[t.Served()] {
+	if w.shut[t.Served()] || w.off[t.Served()] {
 		return nil
 	}
-	return w.able(t, t.Served(), now)
+	var ids []string
+	shortest := time.Duration(0)
+	for _, id := range w.able(t, t.Served(), now) {
+		need := w.need(t, id)
+		if now.Sub(t.queued.end) < need {
+			continue
+		}
+		if len(ids) > 0 && need < shortest {
+			ids = nil
+		}
+		if len(ids) == 0 || need == shortest {
+			ids, shortest = append(ids, id), need
+		}
+	}
+	return ids
+}
+
+func (w *witness) queue(name string) Queue {
+	for _, q := range w.cfg.Queues {
+		if q.Name == name {
+			return q
+		}
+	}
+	return Queue{}
+}
+
+// need is how long a customer must have waited before he is given to an agent.
+func (w *witness) need(t *seen, id string) time.Duration {
+	q := w.queue(t.Served())
+	need := time.Duration(q.Levels[id]) * cmp.Or(q.LevelWait, DefaultLevelWait)
+	var skills []string
+	for _, a := range w.cfg.Agents {
+		if a.ID == id {
+			skills = a.Skills
+		}
+	}
+	for _, want := range strings.Fields(t.Wants) {
+		if !slices.Contains(skills, want) {
+			need = max(need, cmp.Or(q.SkillWait, DefaultSkillWait))
+		}
+	}
+	return need
+}
+
+// same is who had the thread last, if he comes first.
+func (w *witness) same(t *seen, now time.Time) string {
+	s := w.queue(t.Served()).Sticky
+	if t.Last == "" || s < 0 || s > 0 && !t.Ended.IsZero() && now.After(t.Ended.Add(s)) || !slices.Contains(w.able(t, t.Served(), now), t.Last) ||
+		now.Sub(t.queued.end) < w.need(t, t.Last) {
+		return ""
+	}
+	return t.Last
 }
 
 // able lists who of a queue could serve a thread now, sorted.
@@ -132,7 +188,7 @@ func (w *witness) able(t *seen, queue string, now time.Time) []string {
 	var ids []string
 	for _, id := range w.staff(queue) {
 		a := w.agent(id)
-		if id != t.Self && w.available(a) && a.load+a.asked < w.capacity(id) && !t.cool[id].end.After(now) {
+		if id != t.Self && w.available(a) && a.load+a.asked < w.capacity(id) && !t.cool[id].end.After(now) && !a.rest.end.After(now) {
 			ids = append(ids, id)
 		}
 	}
@@ -142,7 +198,7 @@ func (w *witness) able(t *seen, queue string, now time.Time) []string {
 
 // askable lists who may be asked next in a transfer to a queue.
 func (w *witness) askable(t *seen, now time.Time) []string {
-	if w.shut[t.seek.queue] {
+	if w.shut[t.seek.queue] || w.off[t.seek.queue] {
 		return nil
 	}
 	return slices.DeleteFunc(w.able(t, t.seek.queue, now), func(id string) bool { return id == t.Owner || w.agent(id).asked > 0 })
@@ -229,7 +285,7 @@ func (w *witness) step(d *Desk, now time.Time, in Input, facts []Fact) error {
 
 func (w *witness) fact(f Fact) error {
 	t := w.threads[f.Thread]
-	if (f.Kind >= Said && f.Kind <= Closed || f.Kind >= Sought && f.Kind <= Parted || f.Kind >= Lingered) && (t == nil || t.Conversation != f.Conversation) {
+	if (f.Kind >= Said && f.Kind <= Closed || f.Kind >= Sought && f.Kind <= Parted || f.Kind == Lingered || f.Kind == Moved) && (t == nil || t.Conversation != f.Conversation) {
 		return fmt.Errorf("no such conversation is open")
 	}
 	switch f.Kind {
@@ -258,6 +314,10 @@ func (w *witness) fact(f Fact) error {
 		}
 		if t.Owner != "" {
 			w.agent(t.Owner).load--
+			if f.Rest.IsZero() != (w.cfg.WrapUp == 0) {
+				return fmt.Errorf("wrap-up until %v", f.Rest)
+			}
+			w.tire(t.Owner, f)
 		}
 		delete(w.threads, t.N)
 		delete(w.seeks, t.N)
@@ -293,6 +353,10 @@ func (w *witness) fact(f Fact) error {
 		w.agent(f.Agent).limit = f.Max
 	case QueueSet:
 		w.shut[f.Queue] = f.Shut
+	case HoursSet:
+		if w.off[f.Queue] = f.Shut; f.Shut == w.queue(f.Queue).Hours.Open(f.At) {
+			return fmt.Errorf("the hours say otherwise")
+		}
 	case Sought, Offered, Refused, Stayed:
 		return w.transfer(t, f)
 	case Joined, Parted, Lingered, Moved:
@@ -376,11 +440,16 @@ func (w *witness) joined(t *seen, f Fact) error {
 		}
 		t.team = slices.DeleteFunc(t.team, func(id string) bool { return id == f.Agent })
 	case Lingered:
-		if w.paused || t.Owner != "" || t.linger.end.IsZero() || t.linger.end.After(f.At) {
-			return fmt.Errorf("waits long at %v", t.linger.end)
+		if at := t.queued.end.Add(w.cfg.LongWait); w.paused || t.Owner != "" || t.told || w.cfg.LongWait == 0 || at.After(f.At) {
+			return fmt.Errorf("waits long at %v", at)
 		}
-		t.linger = due{}
+		t.told = true
 	case Moved:
+		home := w.queue(t.Queue)
+		late := home.After > 0 && !f.At.Before(t.queued.end.Add(home.After)) || w.shut[t.Queue] || w.off[t.Queue]
+		if f.Reason == Overflowed && (t.Serving != "" || home.Overflow != f.Queue || !late || w.shut[f.Queue] || w.off[f.Queue]) {
+			return fmt.Errorf("served by %q, overflows to %q, late %v", t.Serving, home.Overflow, late)
+		}
 		if t.Owner != "" || f.Reason == Removed && (w.staff(t.Served()) != nil || f.Queue != t.Queue) {
 			return fmt.Errorf("served by %s, moved to %s", t.Served(), f.Queue)
 		}
@@ -398,14 +467,13 @@ func (t *seen) serve(queue string) {
 // enter is what coming to the line does.
 func (w *witness) enter(t *seen, now time.Time) {
 	w.waiting[t.N] = t
-	if t.linger = (due{}); w.cfg.LongWait > 0 {
-		t.linger = due{now.Add(w.cfg.LongWait), now}
-	}
+	t.queued = due{now, now}
+	t.told = false
 }
 
 func (w *witness) opened(f Fact) error {
 	t := &seen{cool: map[string]due{}, Thread: Thread{N: f.Thread, Queue: f.Queue, Customer: f.Customer,
-		Self: f.Self, Conversation: f.Conversation, Since: f.At}}
+		Self: f.Self, Conversation: f.Conversation, Since: f.At, Wants: f.Wants}}
 	if f.Saved == nil {
 		if f.Thread != w.next || f.Conversation != 1 {
 			return fmt.Errorf("want thread %d", w.next)
@@ -416,7 +484,7 @@ func (w *witness) opened(f Fact) error {
 		if was == nil || *was != *f.Saved || f.Conversation != was.Conversation+1 || f.Queue != was.Queue {
 			return fmt.Errorf("came back as %+v, left as %+v", f.Saved, was)
 		}
-		t.Last = was.Last
+		t.Last, t.Ended = was.Last, was.Ended
 		delete(w.closed, f.Thread)
 	}
 	if w.threads[t.N] != nil {
@@ -453,11 +521,19 @@ func (w *witness) assigned(t *seen, f Fact) error {
 	if !f.Until.IsZero() {
 		t.until = due{f.Until, f.At}
 	}
-	t.Owner, t.Last, t.Answered, t.linger = f.Agent, f.Agent, false, due{}
+	t.Owner, t.Last, t.Answered, t.told = f.Agent, f.Agent, false, false
 	t.team = slices.DeleteFunc(t.team, func(id string) bool { return id == f.Agent })
 	w.agent(f.Agent).load++
+	w.agent(f.Agent).last = f.At
+	w.tire(f.Agent, f)
 	delete(w.waiting, t.N)
 	return nil
+}
+
+func (w *witness) tire(id string, f Fact) {
+	if a := w.agent(id); f.Rest.After(a.rest.end) {
+		a.rest = due{f.Rest, f.At}
+	}
 }
 
 func (w *witness) byMachine(t *seen, f Fact) error {
@@ -465,20 +541,23 @@ func (w *witness) byMachine(t *seen, f Fact) error {
 	switch {
 	case w.paused:
 		return fmt.Errorf("the desk is paused")
-	case !slices.Contains(can, f.Agent):
+	case !slices.Contains(can, f.Agent) && f.Agent != w.same(t, f.At):
 		return fmt.Errorf("not eligible; %v are", can)
-	case slices.Contains(can, t.Last) != (f.Reason == SameAgent):
+	case (w.same(t, f.At) != "") != (f.Reason == SameAgent):
 		return fmt.Errorf("reason %s, last was %s, eligible are %v", f.Reason, t.Last, can)
 	case f.Reason == SameAgent && f.Agent != t.Last:
 		return fmt.Errorf("last was %s", t.Last)
-	case f.Reason == Random && (!slices.Equal(can, f.Candidates) || can[f.Draw] != f.Agent):
+	case f.Reason != SameAgent && (f.Reason != Reason(cmp.Or(w.queue(t.Served()).Strategy, ByLot)) || !slices.Equal(can, f.Candidates) || can[f.Draw] != f.Agent):
 		return fmt.Errorf("candidates %v draw %d, eligible are %v", f.Candidates, f.Draw, can)
+	case f.Rest.IsZero() != (w.cfg.Gap == 0):
+		return fmt.Errorf("a gap until %v", f.Rest)
 	case !f.Until.Equal(f.At.Add(cmp.Or(w.cfg.AnswerWithin, DefaultAnswerWithin))):
 		return fmt.Errorf("time-out at %v", f.Until)
 	}
 	if w.thorough {
 		for _, u := range w.waiting {
-			if before(u, t) && len(w.eligible(u, f.At)) > 0 {
+			p, q := w.queue(u.Served()).Priority, w.queue(t.Served()).Priority
+			if (p > q || p == q && before(u, t)) && len(w.eligible(u, f.At)) > 0 {
 				return fmt.Errorf("thread %d was first", u.N)
 			}
 		}
@@ -546,10 +625,10 @@ func (w *witness) resume(now time.Time) {
 		return due{x.end.Add(now.Sub(from)), now}
 	}
 	for _, a := range w.agents {
-		a.grace, a.back = shift(a.grace), shift(a.back)
+		a.grace, a.back, a.rest = shift(a.grace), shift(a.back), shift(a.rest)
 	}
 	for _, t := range w.threads {
-		t.until, t.linger = shift(t.until), shift(t.linger)
+		t.until, t.queued = shift(t.until), shift(t.queued)
 		if t.seek != nil {
 			t.seek.until, t.seek.answer = shift(t.seek.until), shift(t.seek.answer)
 		}
@@ -587,6 +666,9 @@ func (w *witness) clocks(d *Desk, now time.Time) error {
 	for id, a := range w.agents {
 		soonest(a.grace.end)
 		soonest(a.back.end)
+		if a.rest.end.After(now) {
+			soonest(a.rest.end)
+		}
 		if s, ok := d.Agent(id); ok && (s.Load != a.load || s.Asked != a.asked || s.Capacity != w.capacity(id) || (s.Avail == Available) != w.available(a)) {
 			return fmt.Errorf("agent %s is %+v, want load %d, available %v", id, s, a.load, w.available(a))
 		}
@@ -599,7 +681,10 @@ func (w *witness) clocks(d *Desk, now time.Time) error {
 			soonest(t.seek.answer.end)
 		}
 		if t.Owner == "" {
-			soonest(t.linger.end)
+			if !t.told && w.cfg.LongWait > 0 {
+				soonest(t.queued.end.Add(w.cfg.LongWait))
+			}
+			w.laterTimes(t, now, soonest)
 		}
 		for _, c := range t.cool {
 			if c.end.After(now) && (t.Owner == "" || seeks) {
@@ -609,6 +694,9 @@ func (w *witness) clocks(d *Desk, now time.Time) error {
 		if seeks && !w.paused && t.seek.to != "" {
 			return fmt.Errorf("thread %d: a transfer that asks nobody", t.N)
 		}
+	}
+	for _, q := range w.cfg.Queues {
+		soonest(q.Hours.Next(now))
 	}
 	switch {
 	case w.paused:
@@ -638,6 +726,27 @@ func (w *witness) nobodyWaits(now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// laterTimes are when the machine may do something about who waits that it may not yet.
+func (w *witness) laterTimes(t *seen, now time.Time, soonest func(time.Time)) {
+	q := w.queue(t.Served())
+	future := func(d time.Duration) {
+		if at := t.queued.end.Add(d); at.After(now) {
+			soonest(at)
+		}
+	}
+	for _, id := range q.Agents {
+		if n := q.Levels[id]; n > 0 {
+			future(time.Duration(n) * cmp.Or(q.LevelWait, DefaultLevelWait))
+		}
+	}
+	if len(q.Levels) > 0 || t.Wants != "" {
+		future(cmp.Or(q.SkillWait, DefaultSkillWait))
+	}
+	if t.Serving == "" && q.Overflow != "" && q.After > 0 {
+		future(q.After)
+	}
 }
 
 func (w *witness) anyoneFree() bool {
