@@ -50,8 +50,14 @@ func (d *Desk) serve(chance Chance) {
 		default:
 			fresh = fresh[1:]
 		}
-		if f, ok := d.choose(t, chance); ok {
-			d.emit(f)
+		switch {
+		case d.threads[t.N] != t: // closed in this step
+		case t.queue.mode != Push && t.Owner == "" && t.queue.free > 0 && !t.queue.closed():
+			d.announce(t, chance)
+		case t.queue.mode == Push:
+			if f, ok := d.choose(t, chance); ok {
+				d.emit(f)
+			}
 		}
 	}
 }
@@ -100,16 +106,19 @@ func (d *Desk) sticks(t *thread) bool {
 	return s == 0 || s > 0 && (t.Ended.IsZero() || !d.clock.After(t.Ended.Add(s)))
 }
 
-// candidates are those to whom the machine may give the thread, in the order of ID: of the lowest level and with the
-// skills that are wanted, if there is anybody.
+// candidates are those to whom the machine may give the thread, or offer it, in the order of ID: of the lowest level and
+// with the skills that are wanted, if there is anybody. Where one after the other is asked, nobody is asked of two.
 func (t *thread) candidates(now time.Time) []*agent {
 	var all []*agent
 	shortest := time.Duration(0)
 	for _, a := range t.queue.agents {
-		if a.bar(t, now) != "" {
+		if a.bar(t, now) != "" || t.asks(a.id) || t.queue.mode == OfferOne && a.asked > 0 {
 			continue
 		}
 		w := t.wait(a)
+		if t.queue.mode == OfferAll {
+			w = 0 // all who could
+		}
 		if len(all) > 0 && w < shortest {
 			all = all[:0]
 		}

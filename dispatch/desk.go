@@ -182,13 +182,16 @@ func (d *Desk) mend() {
 }
 
 func (d *Desk) mendThread(t *thread) {
+	by := t.queue
 	if s := t.seek; s != nil {
 		to := d.agents[s.to]
-		switch q := d.queues[s.queue]; {
-		case s.to != "" && (to == nil || !to.known), !q.known, t.Owner != "" && !d.agents[t.Owner].of(t.queue):
+		if by = d.queues[s.queue]; s.to != "" && (to == nil || !to.known) || !by.known || t.Owner != "" && !d.agents[t.Owner].of(t.queue) {
 			d.stay(t, Removed)
-		case s.asked != "" && !d.agents[s.asked].of(q):
-			d.refuse(t, Removed)
+		}
+	}
+	for _, a := range slices.Clone(t.asked) {
+		if t.asks(a.agent) && (!d.agents[a.agent].of(by) || t.Owner == "" && by.mode == Push) {
+			d.refuse(t, a.agent, Removed)
 		}
 	}
 	for _, id := range slices.Clone(t.team) {

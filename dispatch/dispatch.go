@@ -269,7 +269,7 @@ const (
 	Paused    Kind = 10 // the desk's link is down; Since when, where that is before the fact (a restart)
 	Resumed   Kind = 11 // and up again: what stood still is shifted
 	Sought    Kind = 12 // a transfer began: Thread, Conversation, Agent the owner, By who wants it, To whom alone ("": whoever is of the queue), Queue that serves it then, Until the end of all asking
-	Offered   Kind = 13 // Thread, Conversation, Agent who is asked, From the owner, By as in Sought, Candidates, Draw, Until his time-out
+	Offered   Kind = 13 // Thread, Conversation, Agent who is asked, From the owner and By as in Sought (none: it waits), Reason, Candidates, Draw, Until his time-out
 	Refused   Kind = 14 // what was Offered is not: Thread, Conversation, Agent, Reason, Until the end of his cool-down
 	Stayed    Kind = 15 // a transfer is over, the owner still the same: Thread, Conversation, Agent, Reason, Until his answer time-out, where one runs again
 	Joined    Kind = 16 // Thread, Conversation, Agent, By
@@ -301,6 +301,7 @@ const (
 	Withdrawn   Reason = "withdrawn" // the wish or the conversation came to another end
 	Left        Reason = "left"      // !leave
 	Given       Reason = "given"     // by a supervisor
+	Accepted    Reason = "accepted"  // it was offered to him out of the line
 	Overflowed  Reason = "overflow"  // waited too long in one queue, or it is closed
 )
 

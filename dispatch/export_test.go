@@ -29,12 +29,14 @@ func (d *Desk) Check() error {
 	}
 	asked, seeking := map[string]int{}, 0
 	for _, t := range d.threads {
+		for _, a := range t.asked {
+			asked[a.agent]++
+		}
 		switch s := t.seek; {
 		case s == nil:
 		case t.Owner == "":
 			return fmt.Errorf("thread %d has a transfer and no owner", t.N)
-		case s.asked != "":
-			asked[s.asked]++
+		case len(t.asked) > 0:
 		case s.to != "" || !slices.Contains(d.seeking, t):
 			return fmt.Errorf("thread %d: nobody is asked", t.N)
 		default:

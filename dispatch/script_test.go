@@ -141,8 +141,7 @@ func (s *script) do(words []string) {
 		s.printf("%s", [...]string{"nobody", "full", "free", "shut"}[s.run.d.Mood(w[0])])
 	case "team":
 		n := uint64(s.number(w[0]))
-		asked, by := s.run.d.Asked(n)
-		s.printf("%s", strings.Join(append(slices.Clone(s.run.d.Team(n)), "asked: "+asked, "by "+by), ", "))
+		s.printf("%s", strings.Join(append(slices.Clone(s.run.d.Team(n)), "asked: "+strings.Join(s.run.d.Asked(n), " "), "by "+s.run.d.SoughtBy(n)), ", "))
 	default:
 		s.step(words)
 	}

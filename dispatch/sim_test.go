@@ -19,12 +19,12 @@ type dice interface{ IntN(n int) int }
 type crowd struct {
 	*run
 	dice
-	pace  int // milliseconds that a step takes at most
-	calm  int // 0 to 10: how little customers write
-	jump  int // percent of steps in which nothing happens until the next deadline
+	pace  int  // milliseconds that a step takes at most
+	calm  int  // 0 to 10: how little customers write
+	jump  int  // percent of steps in which nothing happens until the next deadline
 	picky bool // customers want skills
-	mates int // percent of steps in which colleagues do something together, and of as many in which somebody comes or goes
-	nasty int // percent of steps that are no daily business: links, bounces, odd commands, strangers
+	mates int  // percent of steps in which colleagues do something together, and of as many in which somebody comes or goes
+	nasty int  // percent of steps that are no daily business: links, bounces, odd commands, strangers
 }
 
 func (c *crowd) chance(percent int) bool { return c.IntN(100) < percent }
@@ -132,12 +132,13 @@ func (c *crowd) flap() Input {
 func (c *crowd) together() Input {
 	id, n := c.owner()
 	for _, m := range c.w.open { // rather one where something is going on already
-		if asked, _ := c.d.Asked(m); (asked != "" || len(c.d.Team(m)) > 0) && c.chance(40) {
+		if (len(c.d.Asked(m)) > 0 || len(c.d.Team(m)) > 0) && c.chance(40) {
 			n = m
 			break
 		}
 	}
-	if asked, _ := c.d.Asked(n); asked != "" && c.chance(70) {
+	if all := c.d.Asked(n); len(all) > 0 && c.chance(70) {
+		asked := pick(c, all)
 		switch c.IntN(4) {
 		case 0:
 			return Pass{Agent: asked, Thread: n}
@@ -384,6 +385,9 @@ func small(variant int) Config {
 	two.Strategy, two.Priority, two.Sticky = LeastBusy, 1, -1
 	if variant%2 == 1 {
 		one.Strategy, two.Strategy, one.Overflow, one.Hours = LongestIdle, ByLot, "", nil
+		one.Mode = OfferAll
+	} else if variant%3 == 2 {
+		one.Mode, two.Mode = OfferOne, OfferAll
 	}
 	if variant%2 == 1 { // one gone, one with less, one queue with others
 		cfg.Agents = cfg.Agents[:4]
@@ -398,8 +402,8 @@ func small(variant int) Config {
 func (c *crowd) crash(t testing.TB, chance Chance) {
 	t.Helper()
 	variant := 0
-	if c.chance(30) {
-		variant = 1
+	if c.chance(50) {
+		variant = 1 + c.IntN(2)
 	}
 	c.restart(t, small(variant))
 	c.act(t, chance, c.IntN(4))
@@ -443,7 +447,7 @@ func crashing(t *testing.T, seed uint64) *crowd {
 		}
 		c.act(t, chance, c.IntN(60))
 		if c.chance(30) {
-			c.reconfigure(t, chance, small(c.IntN(2)))
+			c.reconfigure(t, chance, small(c.IntN(3)))
 			c.act(t, chance, c.IntN(60))
 		}
 		c.crash(t, chance)
@@ -505,7 +509,7 @@ func FuzzDesk(f *testing.F) {
 		for len(dice.data) > 0 {
 			switch dice.IntN(40) {
 			case 2:
-				c.reconfigure(t, dice, small(dice.IntN(2)))
+				c.reconfigure(t, dice, small(dice.IntN(3)))
 			case 0:
 				c.snap(t)
 			case 1:

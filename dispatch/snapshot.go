@@ -59,15 +59,19 @@ type openSnapshot struct {
 	Queued time.Time     `json:"queued,omitzero"` // desk time
 	Team   []string      `json:"team,omitempty"`
 	Seek   *seekSnapshot `json:"seek,omitempty"`
+	Asked  []askSnapshot `json:"asked,omitempty"`
 }
 
 type seekSnapshot struct {
-	By     string    `json:"by"`
-	To     string    `json:"to,omitempty"`
-	Queue  string    `json:"q"`
-	Until  time.Time `json:"until"` // desk time
-	Asked  string    `json:"asked,omitempty"`
-	Answer time.Time `json:"answer,omitzero"` // desk time
+	By    string    `json:"by"`
+	To    string    `json:"to,omitempty"`
+	Queue string    `json:"q"`
+	Until time.Time `json:"until"` // desk time
+}
+
+type askSnapshot struct {
+	Agent string    `json:"a"`
+	Until time.Time `json:"until"` // desk time
 }
 
 // Snapshot returns the whole state for Restore; the same state gives the same bytes.
@@ -97,7 +101,10 @@ func (d *Desk) Snapshot() ([]byte, error) {
 		t := d.threads[n]
 		ts := openSnapshot{Thread: t.Thread, Until: t.until, Cool: t.cool, Told: t.told, Queued: t.queued, Team: t.team}
 		if k := t.seek; k != nil {
-			ts.Seek = &seekSnapshot{k.by, k.to, k.queue, k.until, k.asked, k.answer}
+			ts.Seek = &seekSnapshot{k.by, k.to, k.queue, k.until}
+		}
+		for _, a := range t.asked {
+			ts.Asked = append(ts.Asked, askSnapshot{a.agent, a.until})
 		}
 		s.Threads = append(s.Threads, ts)
 	}
@@ -163,7 +170,7 @@ func Restore(cfg Config, data []byte) (*Desk, error) {
 	}
 	for _, n := range s.Seeking {
 		t := d.threads[n]
-		if t == nil || t.seek == nil || t.seek.to != "" || t.seek.asked != "" {
+		if t == nil || t.seek == nil || t.seek.to != "" || len(t.asked) > 0 {
 			return nil, fmt.Errorf("dispatch: restore: thread %d: %w", n, errSought)
 		}
 		d.seeking = append(d.seeking, t)
@@ -222,19 +229,20 @@ func (d *Desk) restoreTeam(t *thread, s openSnapshot) error {
 			return err
 		}
 	}
-	k := s.Seek
-	switch {
-	case k == nil:
-		return nil
-	case t.Owner == "" || k.Queue == "" || k.Until.IsZero() || k.Asked != "" && (k.Asked == t.Owner || k.Asked == t.Self):
-		return errSought
+	if k := s.Seek; k != nil {
+		if t.Owner == "" || k.Queue == "" || k.Until.IsZero() {
+			return errSought
+		}
+		d.queue(k.Queue)
+		t.seek = &seek{by: k.By, to: k.To, queue: k.Queue, until: k.Until}
 	}
-	d.queue(k.Queue)
-	t.seek = &seek{by: k.By, to: k.To, queue: k.Queue, until: k.Until, asked: k.Asked, answer: k.Answer}
-	if k.Asked != "" {
-		a := d.agent(k.Asked)
-		a.asked++
-		d.refresh(a, a.since)
+	for _, k := range s.Asked {
+		if k.Agent == "" || t.asks(k.Agent) || k.Agent == t.Owner || k.Agent == t.Self || t.Owner != "" && t.seek == nil {
+			return errAsked
+		}
+		t.asked = append(t.asked, ask{k.Agent, k.Until})
+		a := d.agent(k.Agent)
+		d.askedFor(k.Agent, 1, a.since)
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ type thread struct {
 	queued time.Time // desk time: when it came to the line
 	told   bool      // he has waited long, which was told
 	team   []string  // who joined, in that order
+	asked  []ask     // to take it
 	seek   *seek     // a transfer, or nil
 	place
 }
@@ -197,10 +198,17 @@ func (d *Desk) mayClaim(a *agent, t *Thread) error {
 }
 
 // claim gives a waiting thread to an agent by his own choice.
-func (d *Desk) claim(a *agent, t *thread) { d.give(a, t, ByHand, "") }
+func (d *Desk) claim(a *agent, t *thread) {
+	why := ByHand
+	if t.asks(a.id) {
+		why = Accepted
+	}
+	d.give(a, t, why, "")
+}
 
 // give gives a waiting thread to an agent whom a human chose. If he is not of the queue that serves it, its home does.
 func (d *Desk) give(a *agent, t *thread, why Reason, by string) {
+	d.withdraw(t, a.id)
 	f := Fact{Kind: Assigned, Thread: t.N, Conversation: t.Conversation, Agent: a.id, From: t.Last, Reason: why, By: by}
 	if !a.of(t.queue) {
 		f.Queue = t.Queue
@@ -211,7 +219,7 @@ func (d *Desk) give(a *agent, t *thread, why Reason, by string) {
 // release gives a conversation back to the line, at its old place. Who passed it, missed it
 // or could not be reached is in cool-down for it. A transfer that was under way is over.
 func (d *Desk) release(t *thread, why Reason) {
-	d.withdraw(t)
+	d.withdraw(t, "")
 	f := Fact{Kind: Released, Thread: t.N, Conversation: t.Conversation, Agent: t.Owner, Reason: why}
 	switch why {
 	case Passed, Missed, Bounced:
@@ -232,7 +240,7 @@ func (d *Desk) take(in Take) error {
 	if t.Owner == a.id {
 		return ErrYours
 	}
-	if t.asks(a.id) {
+	if t.seek != nil && t.asks(a.id) {
 		d.accept(a, t)
 		return nil
 	}
@@ -272,7 +280,7 @@ func (d *Desk) pass(in Pass) error {
 		if _, err := d.speaker(in.Agent); err != nil {
 			return err
 		}
-		d.refuse(t, Passed)
+		d.refuse(t, in.Agent, Passed)
 		return nil
 	}
 	t, err := d.owned(in.Agent, in.Thread, false)
@@ -300,7 +308,7 @@ func (d *Desk) close(in Close) error {
 	if err != nil {
 		return err
 	}
-	d.withdraw(t)
+	d.withdraw(t, "")
 	saved := t.Thread
 	saved.Open, saved.Owner, saved.Serving, saved.Wants, saved.Ended = false, "", "", "", d.clock
 	f := Fact{Kind: Closed, Thread: t.N, Conversation: t.Conversation, By: in.By, Reason: why, Saved: &saved}
@@ -318,7 +326,7 @@ func (d *Desk) unreachable(in Unreachable) {
 	case t.Owner == in.Agent:
 		d.release(t, Bounced)
 	case t.asks(in.Agent):
-		d.refuse(t, Bounced)
+		d.refuse(t, in.Agent, Bounced)
 	case slices.Contains(t.team, in.Agent):
 		d.part(t, in.Agent, Bounced)
 	}
@@ -386,6 +394,7 @@ func (d *Desk) retime(t *thread, now time.Time) {
 			at = x
 		}
 	}
+	soonest(t.unanswered())
 	switch {
 	case t.Owner == "":
 		soonest(d.linger(t))
@@ -408,8 +417,10 @@ func (d *Desk) overdue(t *thread, now time.Time) {
 	past := func(x time.Time) bool { return !x.IsZero() && !x.After(now) }
 	linger := d.linger(t)
 	switch s := t.seek; {
-	case s != nil && s.asked != "" && past(s.answer):
-		d.refuse(t, Missed)
+	case past(t.unanswered()):
+		first := t.unanswered()
+		i := slices.IndexFunc(t.asked, func(a ask) bool { return a.until.Equal(first) })
+		d.refuse(t, t.asked[i].agent, Missed)
 	case s != nil && past(s.until):
 		d.stay(t, Missed)
 	case t.Owner != "" && past(t.until):
@@ -440,8 +451,14 @@ func (d *Desk) applyToThread(f *Fact) error {
 		return d.applyAssigned(t, f)
 	case Released:
 		return d.applyReleased(t, f)
-	case Sought, Offered, Refused, Stayed:
-		return d.applySeek(t, f)
+	case Sought:
+		return d.applySought(t, f)
+	case Stayed:
+		return d.applyStayed(t, f)
+	case Offered:
+		return d.applyOffered(t, f)
+	case Refused:
+		return d.applyRefused(t, f)
 	case Joined, Parted:
 		return d.applyTeam(t, f)
 	case Lingered:
@@ -490,6 +507,7 @@ func (d *Desk) applyAssigned(t *thread, f *Fact) error {
 		return errDraw
 	}
 	d.leave(t, f.At)
+	d.endAsks(t, f.At)
 	if f.Queue != "" {
 		d.servedBy(t, f.Queue)
 	}
@@ -597,6 +615,7 @@ func (d *Desk) spill() {
 		at := t.spills()
 		late := !at.IsZero() && !at.After(now)
 		if to != nil && to.known && !to.closed() && (late || q.closed()) {
+			d.withdraw(t, "")
 			d.emit(Fact{Kind: Moved, Thread: t.N, Conversation: t.Conversation, Queue: to.name, Reason: Overflowed})
 		}
 	}

@@ -7,25 +7,16 @@ import (
 
 // seek is a transfer under way: the conversation stays its owner's while somebody else is asked to take it.
 type seek struct {
-	by     string    // who wants it
-	to     string    // the only one to be asked; "": whoever is of the queue, one after the other
-	queue  string    // that serves the conversation then
-	until  time.Time // desk time: then it stays where it is
-	asked  string    // who is asked now, "" nobody
-	answer time.Time // desk time: his time-out
+	by    string    // who wants it
+	to    string    // the only one to be asked; "": whoever is of the queue, one after the other
+	queue string    // that serves the conversation then
+	until time.Time // desk time: then it stays where it is
 }
 
-// asks tells that the thread is offered to an agent.
-func (t *thread) asks(id string) bool { return t.seek != nil && t.seek.asked == id && id != "" }
-
-// next is when the clock does something to the transfer.
+// next is when the clock does something to the transfer, beside the time-out of who is asked.
 func (s *seek) next(t *thread, now time.Time) time.Time {
 	at := s.until
-	if s.asked != "" {
-		if s.answer.Before(at) {
-			at = s.answer
-		}
-	} else if c := t.cooled(now); !c.IsZero() && c.Before(at) {
+	if c := t.cooled(now); len(t.asked) == 0 && !c.IsZero() && c.Before(at) {
 		at = c // somebody may be asked again
 	}
 	return at
@@ -56,7 +47,7 @@ func (d *Desk) transfer(in Transfer) error {
 		}
 		f.Queue = q.name
 	}
-	d.withdraw(t)
+	d.withdraw(t, "")
 	d.emit(f)
 	if f.To != "" {
 		d.emit(d.offer(t, f.To))
@@ -137,24 +128,10 @@ func (d *Desk) accept(a *agent, t *thread) {
 	d.emit(f)
 }
 
-// refuse ends an offer. Who alone was to be asked has answered for the whole transfer.
-func (d *Desk) refuse(t *thread, why Reason) {
-	f := Fact{Kind: Refused, Thread: t.N, Conversation: t.Conversation, Agent: t.seek.asked, Reason: why}
-	switch why {
-	case Passed, Missed, Bounced:
-		f.Until = d.clock.Add(d.cfg.CoolDown)
-	}
-	alone := t.seek.to != ""
-	d.emit(f)
-	if alone {
-		d.stay(t, why)
-	}
-}
-
 // stay ends a transfer that nobody accepted: the owner keeps the conversation, and has to answer again if he had not.
 func (d *Desk) stay(t *thread, why Reason) {
-	if t.seek.asked != "" {
-		d.emit(Fact{Kind: Refused, Thread: t.N, Conversation: t.Conversation, Agent: t.seek.asked, Reason: Withdrawn})
+	for _, a := range t.asked {
+		d.emit(Fact{Kind: Refused, Thread: t.N, Conversation: t.Conversation, Agent: a.agent, Reason: Withdrawn})
 	}
 	f := Fact{Kind: Stayed, Thread: t.N, Conversation: t.Conversation, Agent: t.Owner, Reason: why}
 	if !t.Answered {
@@ -163,95 +140,58 @@ func (d *Desk) stay(t *thread, why Reason) {
 	d.emit(f)
 }
 
-// withdraw ends a transfer because the conversation goes another way.
-func (d *Desk) withdraw(t *thread) {
-	if t.seek != nil {
-		d.stay(t, Withdrawn)
-	}
-}
-
-func (d *Desk) applySeek(t *thread, f *Fact) error {
-	s := t.seek
+func (d *Desk) applySought(t *thread, f *Fact) error {
 	switch {
-	case f.Agent == "":
-		return errNobody
-	case (s == nil) != (f.Kind == Sought):
+	case t.seek != nil:
 		return errSought
+	case f.Agent == "" || f.Agent != t.Owner:
+		return errOwner
+	case f.Queue == "":
+		return errQueue
+	case f.Until.IsZero():
+		return errValue
 	}
-	switch f.Kind {
-	case Sought:
-		switch {
-		case f.Agent != t.Owner:
-			return errOwner
-		case f.Queue == "":
-			return errQueue
-		case f.Until.IsZero():
-			return errValue
-		}
-		t.seek = &seek{by: f.By, to: f.To, queue: f.Queue, until: d.until(f)}
-		t.until = time.Time{} // he has dealt with it
-		if d.queue(f.Queue); f.To == "" {
-			d.seeking = append(d.seeking, t)
-		}
-	case Offered:
-		if s.asked != "" || f.Agent == t.Owner || f.Agent == t.Self || s.to != "" && s.to != f.Agent || !drawn(f) {
-			return errAsked
-		}
-		s.asked, s.answer = f.Agent, d.until(f)
-		d.notSeeking(t)
-		d.askedFor(f.Agent, 1, f.At)
-	case Refused:
-		if s.asked != f.Agent {
-			return errAsked
-		}
-		s.asked, s.answer = "", time.Time{}
-		d.chill(t, f)
-		if d.askedFor(f.Agent, -1, f.At); s.to == "" {
-			d.seeking = append(d.seeking, t)
-		}
-	case Stayed:
-		if s.asked != "" || f.Agent != t.Owner {
-			return errAsked
-		}
-		d.endSeek(t, f.At)
-		t.until = d.until(f)
+	t.seek = &seek{by: f.By, to: f.To, queue: f.Queue, until: d.until(f)}
+	t.until = time.Time{} // he has dealt with it
+	if d.queue(f.Queue); f.To == "" {
+		d.seeking = append(d.seeking, t)
 	}
 	d.retime(t, d.deskTime(f.At))
 	return nil
 }
 
-// drawn tells that a fact's draw, if there was one, is its agent.
-func drawn(f *Fact) bool {
-	return len(f.Candidates) == 0 || f.Draw >= 0 && f.Draw < len(f.Candidates) && f.Candidates[f.Draw] == f.Agent
+func (d *Desk) applyStayed(t *thread, f *Fact) error {
+	switch {
+	case t.seek == nil:
+		return errSought
+	case len(t.asked) > 0 || f.Agent != t.Owner:
+		return errAsked
+	}
+	d.endSeek(t, f.At)
+	t.until = d.until(f)
+	d.retime(t, d.deskTime(f.At))
+	return nil
 }
 
-// endSeek forgets a transfer, whatever came of it.
+// endSeek forgets a transfer and all offers, whatever came of it.
 func (d *Desk) endSeek(t *thread, at time.Time) {
-	s := t.seek
-	if s == nil {
-		return
+	if t.seek != nil {
+		d.notSeeking(t)
+		t.seek = nil
 	}
-	d.notSeeking(t)
-	t.seek = nil
-	if s.asked != "" {
-		d.askedFor(s.asked, -1, at)
-	}
+	d.endAsks(t, at)
 }
 
 func (d *Desk) notSeeking(t *thread) {
-	d.seeking = slices.DeleteFunc(d.seeking, func(x *thread) bool { return x == t })
-}
-
-func (d *Desk) askedFor(id string, by int, at time.Time) {
-	a := d.agent(id)
-	a.asked += by
-	d.refresh(a, at)
-}
-
-// Asked returns who is asked to take a conversation, and by whom that is wanted; "" for nobody.
-func (d *Desk) Asked(n uint64) (agent, by string) {
-	if t := d.threads[n]; t != nil && t.seek != nil {
-		return t.seek.asked, t.seek.by
+	if t.seek != nil {
+		d.seeking = slices.DeleteFunc(d.seeking, func(x *thread) bool { return x == t })
 	}
-	return "", ""
+}
+
+// SoughtBy returns who wants a conversation to be somebody else's, "" where nobody does.
+func (d *Desk) SoughtBy(n uint64) string {
+	if t := d.threads[n]; t != nil && t.seek != nil {
+		return t.seek.by
+	}
+	return ""
 }

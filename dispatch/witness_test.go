@@ -21,6 +21,7 @@ type witness struct {
 	closed  map[uint64]*Thread
 	shut    map[string]bool
 	off     map[string]bool
+	changes map[*Hours]due
 	seeks   map[uint64]bool   // threads that have a transfer, or had one
 	taking  map[uint64]string // who accepted a transfer and is to be assigned next
 	next    uint64
@@ -54,12 +55,13 @@ type seen struct {
 	cool   map[string]due
 	team   []string
 	seek   *wish
+	asked  map[string]due // who is asked to take it, and his time-out
 }
 
 // wish is a transfer.
 type wish struct {
-	to, queue, asked string
-	until, answer    due
+	to, queue string
+	until     due
 }
 
 // due is a deadline and when it was set, both wall time.
@@ -67,7 +69,7 @@ type due struct{ end, set time.Time }
 
 func newWitness(cfg Config) *witness {
 	return &witness{cfg: cfg, agents: map[string]*witnessed{}, threads: map[uint64]*seen{}, waiting: map[uint64]*seen{},
-		closed: map[uint64]*Thread{}, shut: map[string]bool{}, off: map[string]bool{}, seeks: map[uint64]bool{}, taking: map[uint64]string{}, next: 1, paused: true}
+		closed: map[uint64]*Thread{}, shut: map[string]bool{}, off: map[string]bool{}, changes: map[*Hours]due{}, seeks: map[uint64]bool{}, taking: map[uint64]string{}, next: 1, paused: true}
 }
 
 func (w *witness) agent(id string) *witnessed {
@@ -133,8 +135,12 @@ func (w *witness) eligible(t *seen, now time.Time) []string {
 	shortest := time.Duration(0)
 	for _, id := range w.able(t, t.Served(), now) {
 		need := w.need(t, id)
-		if now.Sub(t.queued.end) < need {
+		_, asked := t.asked[id]
+		if now.Sub(t.queued.end) < need || asked || w.queue(t.Served()).Mode == OfferOne && w.agent(id).asked > 0 {
 			continue
+		}
+		if w.queue(t.Served()).Mode == OfferAll {
+			need = 0
 		}
 		if len(ids) > 0 && need < shortest {
 			ids = nil
@@ -309,7 +315,7 @@ func (w *witness) fact(f Fact) error {
 		if f.Saved == nil || f.Saved.N != f.Thread || f.Saved.Open || f.Saved.Owner != "" || f.Saved.Last != t.Last {
 			return fmt.Errorf("saved as %+v", f.Saved)
 		}
-		if t.seek != nil {
+		if t.seek != nil || len(t.asked) > 0 {
 			return fmt.Errorf("a transfer is under way")
 		}
 		if t.Owner != "" {
@@ -357,8 +363,12 @@ func (w *witness) fact(f Fact) error {
 		if w.off[f.Queue] = f.Shut; f.Shut == w.queue(f.Queue).Hours.Open(f.At) {
 			return fmt.Errorf("the hours say otherwise")
 		}
-	case Sought, Offered, Refused, Stayed:
+	case Sought, Stayed:
 		return w.transfer(t, f)
+	case Offered:
+		return w.offered(t, f)
+	case Refused:
+		return w.refused(t, f)
 	case Joined, Parted, Lingered, Moved:
 		return w.joined(t, f)
 	}
@@ -390,39 +400,74 @@ func (w *witness) transfer(t *seen, f Fact) error {
 		t.seek = &wish{to: f.To, queue: f.Queue, until: due{f.Until, f.At}}
 		t.until = due{}
 		w.seeks[t.N] = true
-	case Offered:
-		can := []string{t.seek.to}
-		if t.seek.to == "" {
-			if can = w.askable(t, f.At); w.paused || !slices.Equal(can, f.Candidates) || can[f.Draw] != f.Agent {
-				return fmt.Errorf("candidates %v draw %d, want %v", f.Candidates, f.Draw, can)
-			}
-		}
-		if t.seek.asked != "" || !slices.Contains(can, f.Agent) || f.Agent == t.Owner || f.Agent == t.Self || f.From != t.Owner {
-			return fmt.Errorf("asked is %q, want one of %v", t.seek.asked, can)
-		}
-		t.seek.asked, t.seek.answer = f.Agent, due{f.Until, f.At}
-		w.agent(f.Agent).asked++
-	case Refused:
-		if t.seek.asked != f.Agent || f.Reason == Missed && (w.paused || t.seek.answer.end.After(f.At)) {
-			return fmt.Errorf("asked is %q until %v", t.seek.asked, t.seek.answer.end)
-		}
-		cools := f.Reason == Passed || f.Reason == Missed || f.Reason == Bounced
-		if cools != (!f.Until.IsZero()) {
-			return fmt.Errorf("cool-down until %v", f.Until)
-		}
-		if cools {
-			t.cool[f.Agent] = due{f.Until, f.At}
-		}
-		t.seek.asked, t.seek.answer = "", due{}
-		w.agent(f.Agent).asked--
 	case Stayed:
-		if t.seek.asked != "" || f.Agent != t.Owner || f.Until.IsZero() != t.Answered {
-			return fmt.Errorf("owner %q, asked %q, answered %v", t.Owner, t.seek.asked, t.Answered)
+		if len(t.asked) > 0 || f.Agent != t.Owner || f.Until.IsZero() != t.Answered {
+			return fmt.Errorf("owner %q, asked %v, answered %v", t.Owner, t.asked, t.Answered)
 		}
 		if t.seek = nil; !f.Until.IsZero() {
 			t.until = due{f.Until, f.At}
 		}
 	}
+	return nil
+}
+
+// offered checks that who is asked may be.
+func (w *witness) offered(t *seen, f Fact) error {
+	if _, twice := t.asked[f.Agent]; twice || f.From != t.Owner || f.Agent == t.Owner || f.Agent == t.Self {
+		return fmt.Errorf("owner %q, asked %v", t.Owner, t.asked)
+	}
+	can := w.announced(t, f.At)
+	switch {
+	case t.Owner == "" && (w.paused || w.queue(t.Served()).Mode == Push || !f.Until.Equal(f.At.Add(cmp.Or(w.cfg.AnswerWithin, DefaultAnswerWithin)))):
+		return fmt.Errorf("until %v", f.Until)
+	case t.Owner == "" && f.Reason == SameAgent:
+		if !slices.Contains(can, t.Last) || f.Agent != t.Last || w.same(t, f.At) == "" {
+			return fmt.Errorf("last was %s, eligible are %v", t.Last, can)
+		}
+	case t.Owner == "" && len(f.Candidates) > 0:
+		if !slices.Equal(can, f.Candidates) || can[f.Draw] != f.Agent {
+			return fmt.Errorf("candidates %v draw %d, want %v", f.Candidates, f.Draw, can)
+		}
+	case t.Owner == "":
+		if !slices.Contains(can, f.Agent) || w.queue(t.Served()).Mode != OfferAll {
+			return fmt.Errorf("eligible are %v", can)
+		}
+	case t.seek == nil || len(t.asked) > 0:
+		return fmt.Errorf("no transfer, or one is asked")
+	case t.seek.to == "":
+		if can = w.askable(t, f.At); w.paused || !slices.Equal(can, f.Candidates) || can[f.Draw] != f.Agent {
+			return fmt.Errorf("candidates %v draw %d, want %v", f.Candidates, f.Draw, can)
+		}
+	case f.Agent != t.seek.to:
+		return fmt.Errorf("only %s is to be asked", t.seek.to)
+	}
+	t.asked[f.Agent] = due{f.Until, f.At}
+	w.agent(f.Agent).asked++
+	return nil
+}
+
+// announced lists to whom a waiting thread may be offered, sorted.
+func (w *witness) announced(t *seen, now time.Time) []string {
+	if w.queue(t.Served()).Mode == OfferOne && len(t.asked) > 0 {
+		return nil
+	}
+	return w.eligible(t, now)
+}
+
+func (w *witness) refused(t *seen, f Fact) error {
+	x, ok := t.asked[f.Agent]
+	if !ok || f.Reason == Missed && (w.paused || x.end.After(f.At)) {
+		return fmt.Errorf("asked are %v", t.asked)
+	}
+	cools := f.Reason == Passed || f.Reason == Missed || f.Reason == Bounced
+	if cools != (!f.Until.IsZero()) {
+		return fmt.Errorf("cool-down until %v", f.Until)
+	}
+	if cools {
+		t.cool[f.Agent] = due{f.Until, f.At}
+	}
+	delete(t.asked, f.Agent)
+	w.agent(f.Agent).asked--
 	return nil
 }
 
@@ -450,7 +495,7 @@ func (w *witness) joined(t *seen, f Fact) error {
 		if f.Reason == Overflowed && (t.Serving != "" || home.Overflow != f.Queue || !late || w.shut[f.Queue] || w.off[f.Queue]) {
 			return fmt.Errorf("served by %q, overflows to %q, late %v", t.Serving, home.Overflow, late)
 		}
-		if t.Owner != "" || f.Reason == Removed && (w.staff(t.Served()) != nil || f.Queue != t.Queue) {
+		if t.Owner != "" || len(t.asked) > 0 || f.Reason == Removed && (w.staff(t.Served()) != nil || f.Queue != t.Queue) {
 			return fmt.Errorf("served by %s, moved to %s", t.Served(), f.Queue)
 		}
 		t.serve(f.Queue)
@@ -472,7 +517,7 @@ func (w *witness) enter(t *seen, now time.Time) {
 }
 
 func (w *witness) opened(f Fact) error {
-	t := &seen{cool: map[string]due{}, Thread: Thread{N: f.Thread, Queue: f.Queue, Customer: f.Customer,
+	t := &seen{cool: map[string]due{}, asked: map[string]due{}, Thread: Thread{N: f.Thread, Queue: f.Queue, Customer: f.Customer,
 		Self: f.Self, Conversation: f.Conversation, Since: f.At, Wants: f.Wants}}
 	if f.Saved == nil {
 		if f.Thread != w.next || f.Conversation != 1 {
@@ -511,7 +556,13 @@ func (w *witness) assigned(t *seen, f Fact) error {
 			return fmt.Errorf("%q was asked", asked)
 		}
 	}
-	if f.Reason == ByHand || f.Reason == Given || f.Reason == Transferred {
+	if _, asked := t.asked[f.Agent]; len(t.asked) > 1 || len(t.asked) == 1 && !asked || asked && f.Reason != Given && f.Reason != Accepted || !asked && f.Reason == Accepted {
+		return fmt.Errorf("asked are %v", t.asked)
+	} else if asked {
+		delete(t.asked, f.Agent)
+		w.agent(f.Agent).asked--
+	}
+	if f.Reason == ByHand || f.Reason == Given || f.Reason == Transferred || f.Reason == Accepted {
 		if !f.Until.IsZero() {
 			return fmt.Errorf("a time-out by hand")
 		}
@@ -539,8 +590,8 @@ func (w *witness) tire(id string, f Fact) {
 func (w *witness) byMachine(t *seen, f Fact) error {
 	can := w.eligible(t, f.At)
 	switch {
-	case w.paused:
-		return fmt.Errorf("the desk is paused")
+	case w.paused || w.queue(t.Served()).Mode != Push:
+		return fmt.Errorf("the desk is paused, or the queue offers")
 	case !slices.Contains(can, f.Agent) && f.Agent != w.same(t, f.At):
 		return fmt.Errorf("not eligible; %v are", can)
 	case (w.same(t, f.At) != "") != (f.Reason == SameAgent):
@@ -588,14 +639,17 @@ func (w *witness) released(t *seen, f Fact) error {
 			return fmt.Errorf("he is of the queue")
 		}
 	case Transferred:
-		if t.seek == nil || t.seek.asked == "" {
+		if t.seek == nil || len(t.asked) != 1 {
 			return fmt.Errorf("nobody is asked")
 		}
-		w.taking[t.N] = t.seek.asked
-		w.agent(t.seek.asked).asked--
+		for id := range t.asked {
+			w.taking[t.N] = id
+			w.agent(id).asked--
+			delete(t.asked, id)
+		}
 		t.seek = nil
 	}
-	if t.seek != nil {
+	if t.seek != nil || len(t.asked) > 0 {
 		return fmt.Errorf("a transfer is under way")
 	}
 	if cools {
@@ -630,7 +684,10 @@ func (w *witness) resume(now time.Time) {
 	for _, t := range w.threads {
 		t.until, t.queued = shift(t.until), shift(t.queued)
 		if t.seek != nil {
-			t.seek.until, t.seek.answer = shift(t.seek.until), shift(t.seek.answer)
+			t.seek.until = shift(t.seek.until)
+		}
+		for id := range t.asked {
+			t.asked[id] = shift(t.asked[id])
 		}
 		for id := range t.cool {
 			t.cool[id] = shift(t.cool[id])
@@ -675,10 +732,12 @@ func (w *witness) clocks(d *Desk, now time.Time) error {
 	}
 	for _, t := range w.threads {
 		soonest(t.until.end)
-		seeks := t.seek != nil && t.seek.asked == ""
+		seeks := t.seek != nil && len(t.asked) == 0
 		if t.seek != nil {
 			soonest(t.seek.until.end)
-			soonest(t.seek.answer.end)
+		}
+		for _, x := range t.asked {
+			soonest(x.end)
 		}
 		if t.Owner == "" {
 			if !t.told && w.cfg.LongWait > 0 {
@@ -696,7 +755,9 @@ func (w *witness) clocks(d *Desk, now time.Time) error {
 		}
 	}
 	for _, q := range w.cfg.Queues {
-		soonest(q.Hours.Next(now))
+		if q.Hours != nil {
+			soonest(w.turning(q.Hours, now))
+		}
 	}
 	switch {
 	case w.paused:
@@ -716,16 +777,30 @@ func (w *witness) nobodyWaits(now time.Time) error {
 		return nil
 	}
 	for _, t := range w.waiting {
-		if can := w.eligible(t, now); len(can) > 0 {
+		can := w.eligible(t, now)
+		if w.queue(t.Served()).Mode != Push {
+			can = w.announced(t, now)
+		}
+		if len(can) > 0 {
 			return fmt.Errorf("thread %d waits while %v could serve it", t.N, can)
 		}
 	}
 	for n := range w.seeks {
-		if t := w.threads[n]; t != nil && t.seek != nil && t.seek.asked == "" && len(w.askable(t, now)) > 0 {
+		if t := w.threads[n]; t != nil && t.seek != nil && len(t.asked) == 0 && len(w.askable(t, now)) > 0 {
 			return fmt.Errorf("a transfer of thread %d asks nobody while %v could be asked", t.N, w.askable(t, now))
 		}
 	}
 	return nil
+}
+
+// turning is q.Next(now), remembered as long as it is right.
+func (w *witness) turning(h *Hours, now time.Time) time.Time {
+	if x := w.changes[h]; now.Before(x.end) && !now.Before(x.set) {
+		return x.end
+	}
+	at := h.Next(now)
+	w.changes[h] = due{at, now}
+	return at
 }
 
 // laterTimes are when the machine may do something about who waits that it may not yet.

@@ -164,8 +164,7 @@ func (r *Relay) visitorsOf(t *thread) map[string]muc.Affiliation {
 		r.visitors.byQueue[key] = all
 	}
 	var own map[string]muc.Affiliation
-	asked, _ := r.desk.Asked(t.N)
-	for _, a := range slices.Concat([]string{d.Owner, asked}, r.desk.Team(t.N), t.Consulted) {
+	for _, a := range slices.Concat([]string{d.Owner}, r.desk.Asked(t.N), r.desk.Team(t.N), t.Consulted) {
 		if all[a] == 0 && own[a] == 0 && r.staff[a] != nil {
 			if own == nil {
 				own = make(map[string]muc.Affiliation, len(all)+1)

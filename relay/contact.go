@@ -214,7 +214,7 @@ func (r *Relay) agentBounced(t *thread, agent string, s *stanza.Element) {
 	if !ours || !open {
 		return
 	}
-	if asked, _ := r.desk.Asked(t.N); d.Owner != agent && (asked == agent || slices.Contains(r.desk.Team(t.N), agent)) {
+	if d.Owner != agent && (r.desk.Asks(t.N, agent) || slices.Contains(r.desk.Team(t.N), agent)) {
 		if a, ok := r.desk.Agent(agent); ok && a.GraceEnd.IsZero() && !r.paused {
 			r.decide(dispatch.Unreachable{Thread: t.N, Agent: agent}, nil)
 		}

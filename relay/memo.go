@@ -126,9 +126,7 @@ func (r *Relay) info(c *call) (string, error) {
 		for _, a := range r.desk.Team(t.N) {
 			b.WriteString(" and " + r.nameOf(a))
 		}
-		if asked, _ := r.desk.Asked(t.N); asked != "" {
-			b.WriteString(", offered to " + r.nameOf(asked))
-		}
+		b.WriteString(r.offeredTo(t.N))
 		if d.Serving != "" {
 			b.WriteString(", served by " + d.Serving)
 		}
@@ -145,6 +143,18 @@ func (r *Relay) info(c *call) (string, error) {
 		b.WriteString("\nNotes:\n" + strings.Join(notes, "\n"))
 	}
 	return b.String(), nil
+}
+
+// offeredTo says who is asked to take a conversation.
+func (r *Relay) offeredTo(n uint64) string {
+	var names []string
+	for _, a := range r.desk.Asked(n) {
+		names = append(names, r.nameOf(a))
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ", offered to " + strings.Join(names, " and ")
 }
 
 // times tells how long the customer of a thread's last conversation waited.

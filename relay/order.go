@@ -220,8 +220,7 @@ func isMine(r *Relay, c *call) bool {
 // isOffered: the conversation is his, or he is asked to take it.
 func isOffered(r *Relay, c *call) bool {
 	if c.thread != nil {
-		asked, _ := r.desk.Asked(c.thread.N)
-		return asked == c.agent || isMine(r, c)
+		return r.desk.Asks(c.thread.N, c.agent) || isMine(r, c)
 	}
 	a, _ := r.desk.Agent(c.agent)
 	return a.Asked > 0 || isMine(r, c)

@@ -18,8 +18,7 @@ func (r *Relay) maySee(agent string, t *thread) bool {
 	if !open || r.staff[agent] == nil {
 		return false
 	}
-	asked, _ := r.desk.Asked(t.N)
-	return d.Owner == agent || asked == agent || d.Serving != "" && r.serves(agent, d.Serving) || slices.Contains(r.desk.Team(t.N), agent)
+	return d.Owner == agent || r.desk.Asks(t.N, agent) || d.Serving != "" && r.serves(agent, d.Serving) || slices.Contains(r.desk.Team(t.N), agent)
 }
 
 func (r *Relay) serves(agent, queue string) bool {

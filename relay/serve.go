@@ -22,11 +22,11 @@ func (r *Relay) take(c *call) (string, error) {
 }
 
 func (r *Relay) pass_(c *call) (string, error) {
-	asked, _ := r.desk.Asked(c.about.N)
+	asked := r.desk.Asks(c.about.N, c.agent)
 	if err := r.decide(dispatch.Pass{Thread: c.about.N, Agent: c.agent}, nil); err != nil {
 		return "", r.why(err, c)
 	}
-	if asked == c.agent {
+	if asked {
 		return "You declined " + c.about.label() + ".", nil
 	}
 	if d, open := r.desk.Thread(c.about.N); open && d.Owner != "" {

@@ -79,9 +79,7 @@ func (r *Relay) list(*call) (string, error) {
 			if !d.Answered {
 				b.WriteString(", not answered")
 			}
-			if asked, _ := r.desk.Asked(d.N); asked != "" {
-				b.WriteString(", offered to " + r.nameOf(asked))
-			}
+			b.WriteString(r.offeredTo(d.N))
 		}
 	}
 	return b.String()[1:], nil
