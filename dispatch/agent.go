@@ -13,6 +13,7 @@ type agent struct {
 	capacity int  // by the config
 	limit    int  // by his own word, 0 for none
 	skills   map[string]bool
+	bot      bool
 	queues   []*queue
 
 	sessions Availability // what they say
@@ -234,7 +235,7 @@ func (d *Desk) applyToAgent(f *Fact) error {
 // refresh follows up a change of an agent in all that depends on it.
 func (d *Desk) refresh(a *agent, at time.Time) {
 	if v := a.considered(); v != a.avail {
-		if a.known {
+		if a.known && !a.bot {
 			there := int(min(v, Away)) - int(min(a.avail, Away))
 			for _, q := range a.queues {
 				q.there += there
@@ -252,7 +253,9 @@ func (d *Desk) refresh(a *agent, at time.Time) {
 		by = -1
 	}
 	for _, q := range a.queues {
-		q.free += by
+		if !a.bot {
+			q.free += by
+		}
 		if a.woken {
 			q.woken += by
 		}

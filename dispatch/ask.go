@@ -137,6 +137,7 @@ func (d *Desk) askedFor(id string, by int, at time.Time) {
 	a.asked += by
 	if d.refresh(a, at); by < 0 && a.free {
 		d.wake(a) // who is asked of one is not asked of another
+		d.stirred = true
 	}
 }
 

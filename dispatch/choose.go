@@ -52,6 +52,7 @@ func (d *Desk) serve(chance Chance) {
 		}
 		switch {
 		case d.threads[t.N] != t: // closed in this step
+		case d.toBot(t, chance):
 		case t.queue.mode != Push && t.Owner == "" && t.queue.free > 0 && !t.queue.closed():
 			d.announce(t, chance)
 		case t.queue.mode == Push:
@@ -86,7 +87,7 @@ func (d *Desk) choose(t *thread, chance Chance) (Fact, bool) {
 	if d.cfg.Gap > 0 {
 		f.Rest = d.clock.Add(d.cfg.Gap)
 	}
-	if a := d.agents[t.Last]; a != nil && d.sticks(t) && a.of(t.queue) && a.bar(t, now) == "" {
+	if a := d.agents[t.Last]; a != nil && !a.bot && d.sticks(t) && a.of(t.queue) && a.bar(t, now) == "" {
 		f.Agent, f.Reason = a.id, SameAgent
 		f.Others = d.others(t, now, a)
 		return f, true
@@ -98,6 +99,34 @@ func (d *Desk) choose(t *thread, chance Chance) (Fact, bool) {
 	f.pick(t.queue, candidates, chance)
 	f.Others = d.others(t, now, nil)
 	return f, true
+}
+
+// toBot gives a conversation that no bot has had to one of its queue, by lot.
+func (d *Desk) toBot(t *thread, chance Chance) bool {
+	if t.botted || t.Owner != "" || t.queue.closed() {
+		return false
+	}
+	var candidates []*agent
+	now := d.deskTime(d.clock)
+	for _, a := range t.queue.agents {
+		if a.bot && a.bar(t, now) == "" {
+			candidates = append(candidates, a)
+		}
+	}
+	if len(candidates) == 0 {
+		return false
+	}
+	d.withdraw(t, "")
+	f := Fact{Kind: Assigned, Thread: t.N, Conversation: t.Conversation, From: t.Last, Until: d.clock.Add(d.cfg.AnswerWithin)}
+	for _, a := range candidates {
+		f.Candidates = append(f.Candidates, a.id)
+	}
+	if len(candidates) > 1 {
+		f.Draw = chance.IntN(len(candidates))
+	}
+	f.Agent, f.Reason = f.Candidates[f.Draw], ByBot
+	d.emit(f)
+	return true
 }
 
 // sticks tells that who had the thread last comes first.
@@ -112,7 +141,7 @@ func (t *thread) candidates(now time.Time) []*agent {
 	var all []*agent
 	shortest := time.Duration(0)
 	for _, a := range t.queue.agents {
-		if a.bar(t, now) != "" || t.asks(a.id) || t.queue.mode == OfferOne && a.asked > 0 {
+		if a.bot || a.bar(t, now) != "" || t.asks(a.id) || t.queue.mode == OfferOne && a.asked > 0 {
 			continue
 		}
 		w := t.wait(a)
@@ -167,6 +196,9 @@ func (a *agent) bar(t *thread, now time.Time) Bar {
 func (d *Desk) others(t *thread, now time.Time, chosen *agent) []Other {
 	var all []Other
 	for _, a := range t.queue.agents {
+		if a.bot {
+			continue
+		}
 		why := a.bar(t, now)
 		if why == "" && chosen != nil && a != chosen {
 			why = IsNotLast

@@ -34,6 +34,7 @@ type Desk struct {
 	facts   []Fact    // of the present Step
 	hourly  []*queue  // those with hours
 	hoursAt time.Time // when one of them next opens or closes
+	stirred bool      // somebody is not asked any more since serve began
 	spilled bool      // a queue has closed or opened since the last settle
 	changed bool      // the config is another one since the last Step
 	seeking []*thread // a transfer of theirs waits for somebody of a queue to be free; in the order in which it began
@@ -60,6 +61,7 @@ func (d *Desk) configure(cfg Config) {
 	cfg.AnswerWithin = orDefault(cfg.AnswerWithin, DefaultAnswerWithin)
 	cfg.CoolDown = orDefault(cfg.CoolDown, DefaultCoolDown)
 	cfg.HandOver = orDefault(cfg.HandOver, DefaultHandOver)
+	cfg.BotTurns = orDefault(cfg.BotTurns, DefaultBotTurns)
 	d.cfg = cfg
 	for _, c := range cfg.Agents {
 		a := d.agent(c.ID)
@@ -68,6 +70,7 @@ func (d *Desk) configure(cfg Config) {
 		}
 		a.known = true
 		a.capacity = orDefault(c.Capacity, DefaultCapacity)
+		a.bot = c.Bot
 		a.skills = make(map[string]bool, len(c.Skills))
 		for _, s := range c.Skills {
 			a.skills[s] = true
@@ -98,7 +101,7 @@ func (d *Desk) Reconfigure(cfg Config) {
 	since := make(map[*agent]time.Time, len(d.agents))
 	for _, a := range d.agents {
 		since[a] = a.since
-		a.known, a.capacity, a.queues = false, 0, nil
+		a.known, a.capacity, a.queues, a.bot = false, 0, nil, false
 		a.avail, a.free, a.woken = Offline, false, false
 	}
 	d.roster, d.woken, d.hourly = nil, nil, nil
@@ -240,6 +243,8 @@ func (d *Desk) decide(in Input) error {
 		return d.setQueue(in)
 	case Unreachable:
 		d.unreachable(in)
+	case CustomerGone:
+		return d.customerGone(in)
 	case DeskDown:
 		if !d.paused {
 			d.emit(Fact{Kind: Paused})
@@ -263,7 +268,10 @@ func (d *Desk) settle(chance Chance) {
 		d.due()
 		d.spill()
 		d.seekOn(chance)
-		d.serve(chance)
+		for d.stirred = true; d.stirred; { // again, if somebody became free meanwhile: he was asked about one that a bot was given
+			d.stirred = false
+			d.serve(chance)
+		}
 	}
 	clear(d.fresh)
 	d.fresh = d.fresh[:0]
@@ -322,7 +330,7 @@ func (d *Desk) apply(f *Fact) error {
 	switch f.Kind {
 	case Opened:
 		return d.applyOpened(f)
-	case Said, Assigned, Released, Closed, Sought, Offered, Refused, Stayed, Joined, Parted, Lingered, Moved:
+	case Said, Assigned, Released, Closed, Sought, Offered, Refused, Stayed, Joined, Parted, Lingered, Moved, Idled, Vanished, Appeared:
 		return d.applyToThread(f)
 	case DutySet, Presence, GraceOver, Returned, Capped:
 		return d.applyToAgent(f)
@@ -417,7 +425,8 @@ func (k Kind) String() string {
 		Closed: "Closed", DutySet: "DutySet", Presence: "Presence", GraceOver: "GraceOver",
 		Returned: "Returned", Paused: "Paused", Resumed: "Resumed", Sought: "Sought", Offered: "Offered",
 		Refused: "Refused", Stayed: "Stayed", Joined: "Joined", Parted: "Parted", Capped: "Capped",
-		QueueSet: "QueueSet", Lingered: "Lingered", Moved: "Moved", HoursSet: "HoursSet"}
+		QueueSet: "QueueSet", Lingered: "Lingered", Moved: "Moved", HoursSet: "HoursSet",
+		Idled: "Idled", Vanished: "Vanished", Appeared: "Appeared"}
 	if k == 0 || int(k) >= len(names) {
 		return fmt.Sprintf("Kind(%d)", uint16(k))
 	}

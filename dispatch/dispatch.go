@@ -25,6 +25,7 @@ type Config struct {
 	LongWait     time.Duration // who waits that long is told of (Lingered); default 0: never
 	WrapUp       time.Duration // after a conversation an agent is given none for so long; default 0
 	Gap          time.Duration // and so long after the machine gave him one; default 0
+	BotTurns     int           // how often a bot says something in a conversation before it goes to people; default 30
 	IdleIsAway   bool          // show=away with <idle/> counts as away
 }
 
@@ -37,6 +38,7 @@ const (
 	DefaultCapacity     = 5
 	DefaultLevelWait    = 2 * time.Minute
 	DefaultSkillWait    = 2 * time.Minute
+	DefaultBotTurns     = 30
 	MaxCapacity         = 1000
 )
 
@@ -224,6 +226,11 @@ type (
 		Thread uint64
 		Agent  string
 	}
+	// CustomerGone: the customer left, or (Back) is there again.
+	CustomerGone struct {
+		Thread uint64
+		Back   bool
+	}
 	// DeskDown and DeskUp: the desk's link. While it is down nobody is assigned and
 	// grace periods, answer time-outs and cool-downs stand still. A new or restored desk, and one that
 	// facts were replayed into, starts as down since its last fact: before DeskUp, Sessions must
@@ -249,6 +256,7 @@ func (Assign) input()       {}
 func (SetCapacity) input()  {}
 func (SetQueue) input()     {}
 func (Unreachable) input()  {}
+func (CustomerGone) input() {}
 func (DeskDown) input()     {}
 func (DeskUp) input()       {}
 func (Tick) input()         {}
@@ -277,6 +285,9 @@ const (
 	Capped    Kind = 18 // Agent, Max, By
 	QueueSet  Kind = 19 // Queue, Shut, By
 	Lingered  Kind = 20 // a customer has waited for LongWait: Thread, Conversation, Queue, Since when
+	Idled     Kind = 23 // nothing was heard of the customer for Queue.Idle: Thread, Conversation, Agent, Until it is closed
+	Vanished  Kind = 24 // the customer left: Thread, Conversation
+	Appeared  Kind = 25 // and is there again, without having said anything: Thread, Conversation
 	HoursSet  Kind = 22 // Queue, Shut: it closes or opens by its hours
 	Moved     Kind = 21 // one that waits is served by another queue from now on: Thread, Conversation, Queue, Reason
 )
@@ -302,6 +313,10 @@ const (
 	Left        Reason = "left"      // !leave
 	Given       Reason = "given"     // by a supervisor
 	Accepted    Reason = "accepted"  // it was offered to him out of the line
+	ByBot       Reason = "bot"       // to a bot, which comes first
+	Turns       Reason = "turns"     // a bot has said too much
+	Silent      Reason = "idle"      // nothing was heard of the customer
+	Departed    Reason = "departed"  // the customer left
 	Overflowed  Reason = "overflow"  // waited too long in one queue, or it is closed
 )
 

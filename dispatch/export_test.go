@@ -16,10 +16,10 @@ func (d *Desk) Check() error {
 		waiting += n
 		there, free := 0, 0
 		for _, a := range q.agents {
-			if a.avail >= Away {
+			if a.avail >= Away && !a.bot {
 				there++
 			}
-			if a.free {
+			if a.free && !a.bot {
 				free++
 			}
 		}

@@ -60,6 +60,12 @@ type openSnapshot struct {
 	Team   []string      `json:"team,omitempty"`
 	Seek   *seekSnapshot `json:"seek,omitempty"`
 	Asked  []askSnapshot `json:"asked,omitempty"`
+	Botted bool          `json:"botted,omitempty"`
+	Turns  int           `json:"turns,omitempty"`
+	Quiet  time.Time     `json:"quiet,omitzero"` // desk time, as are the next
+	Theirs bool          `json:"theirs,omitempty"`
+	Idled  time.Time     `json:"idled,omitzero"`
+	Left   time.Time     `json:"left,omitzero"`
 }
 
 type seekSnapshot struct {
@@ -99,7 +105,8 @@ func (d *Desk) Snapshot() ([]byte, error) {
 	}
 	for _, n := range slices.Sorted(maps.Keys(d.threads)) {
 		t := d.threads[n]
-		ts := openSnapshot{Thread: t.Thread, Until: t.until, Cool: t.cool, Told: t.told, Queued: t.queued, Team: t.team}
+		ts := openSnapshot{Thread: t.Thread, Until: t.until, Cool: t.cool, Told: t.told, Queued: t.queued, Team: t.team,
+			Botted: t.botted, Turns: t.turns, Quiet: t.quiet, Theirs: t.theirs, Idled: t.idled, Left: t.parted}
 		if k := t.seek; k != nil {
 			ts.Seek = &seekSnapshot{k.by, k.to, k.queue, k.until}
 		}
@@ -205,7 +212,8 @@ func (d *Desk) restoreThread(s openSnapshot) error {
 	case s.Owner != "" && (s.Owner != s.Last || s.Owner == s.Self):
 		return errOwner
 	}
-	t := &thread{Thread: s.Thread, until: s.Until, cool: s.Cool}
+	t := &thread{Thread: s.Thread, until: s.Until, cool: s.Cool,
+		botted: s.Botted, turns: s.Turns, quiet: s.Quiet, theirs: s.Theirs, idled: s.Idled, parted: s.Left}
 	d.keep(t)
 	if err := d.restoreTeam(t, s); err != nil {
 		return err

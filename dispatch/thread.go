@@ -17,6 +17,12 @@ type thread struct {
 	queued time.Time // desk time: when it came to the line
 	told   bool      // he has waited long, which was told
 	team   []string  // who joined, in that order
+	botted bool      // a bot has had the conversation
+	turns  int       // what bots said in it
+	quiet  time.Time // desk time: when something was said last
+	theirs bool      // by the customer
+	idled  time.Time // desk time: it is closed then, which the customer was told; zero: not yet
+	parted time.Time // desk time: since when he is gone; zero: he is not
 	asked  []ask     // to take it
 	seek   *seek     // a transfer, or nil
 	place
@@ -183,6 +189,9 @@ func (d *Desk) reopen(n uint64, saved *Thread, self, by, wants string) error {
 
 func (d *Desk) say(t *thread, by string) {
 	d.emit(Fact{Kind: Said, Thread: t.N, Conversation: t.Conversation, By: by, Agent: t.Owner, Team: slices.Clone(t.team)})
+	if a := d.agents[t.Owner]; by != "" && by == t.Owner && a.bot && t.turns >= d.cfg.BotTurns {
+		d.release(t, Turns)
+	}
 }
 
 // mayClaim tells whether an agent may have a thread by his own choice. Capacity,
@@ -308,14 +317,71 @@ func (d *Desk) close(in Close) error {
 	if err != nil {
 		return err
 	}
+	d.end(t, in.By, why)
+	return nil
+}
+
+// end closes a conversation.
+func (d *Desk) end(t *thread, by string, why Reason) {
 	d.withdraw(t, "")
 	saved := t.Thread
 	saved.Open, saved.Owner, saved.Serving, saved.Wants, saved.Ended = false, "", "", "", d.clock
-	f := Fact{Kind: Closed, Thread: t.N, Conversation: t.Conversation, By: in.By, Reason: why, Saved: &saved}
+	f := Fact{Kind: Closed, Thread: t.N, Conversation: t.Conversation, By: by, Reason: why, Saved: &saved}
 	if t.Owner != "" && d.cfg.WrapUp > 0 {
 		f.Rest = d.clock.Add(d.cfg.WrapUp)
 	}
 	d.emit(f)
+}
+
+// customerGone: what a customer who left has said is answered all the same.
+func (d *Desk) customerGone(in CustomerGone) error {
+	t, err := d.open(in.Thread)
+	if err != nil {
+		return err
+	}
+	if kind := Vanished; in.Back != t.parted.IsZero() {
+		if in.Back {
+			kind = Appeared
+		}
+		d.emit(Fact{Kind: kind, Thread: t.N, Conversation: t.Conversation})
+	}
+	return nil
+}
+
+// idles is when a conversation that the customer does not go on with is told of, or then closed; zero is never.
+func (t *thread) idles() time.Time {
+	switch {
+	case !t.idled.IsZero():
+		return t.idled
+	case t.queue.idle == 0 || !t.Answered || t.theirs || t.quiet.IsZero():
+		return time.Time{}
+	}
+	return t.quiet.Add(t.queue.idle)
+}
+
+// departs is when the conversation of a customer who left, and was answered, is closed; zero is never.
+func (t *thread) departs() time.Time {
+	if t.queue.gone == 0 || t.parted.IsZero() || !t.Answered || t.theirs {
+		return time.Time{}
+	}
+	return t.parted.Add(t.queue.gone)
+}
+
+func (d *Desk) applyIdled(t *thread, f *Fact) error {
+	switch f.Kind {
+	case Idled:
+		if t.Owner == "" || f.Until.IsZero() {
+			return errOwner
+		}
+		t.idled = d.until(f)
+	case Vanished:
+		t.parted = d.deskTime(f.At)
+	case Appeared:
+		t.parted = time.Time{}
+	}
+	if t.Owner != "" {
+		d.retime(t, d.deskTime(f.At))
+	}
 	return nil
 }
 
@@ -405,6 +471,8 @@ func (d *Desk) retime(t *thread, now time.Time) {
 		soonest(t.later(now))
 	default:
 		soonest(t.until)
+		soonest(t.idles())
+		soonest(t.departs())
 		if t.seek != nil {
 			soonest(t.seek.next(t, now))
 		}
@@ -425,6 +493,12 @@ func (d *Desk) overdue(t *thread, now time.Time) {
 		d.stay(t, Missed)
 	case t.Owner != "" && past(t.until):
 		d.release(t, Missed)
+	case t.Owner != "" && past(t.departs()):
+		d.end(t, "", Departed)
+	case t.Owner != "" && past(t.idles()) && t.idled.IsZero():
+		d.emit(Fact{Kind: Idled, Thread: t.N, Conversation: t.Conversation, Agent: t.Owner, Until: d.clock.Add(t.queue.idle)})
+	case t.Owner != "" && past(t.idles()):
+		d.end(t, "", Silent)
 	case t.Owner != "":
 		d.retime(t, now) // a cool-down ended: settle asks the next one
 	default: // a cool-down may have ended, too, so that somebody may have this one again
@@ -465,6 +539,8 @@ func (d *Desk) applyToThread(f *Fact) error {
 		return d.applyLingered(t, f)
 	case Moved:
 		return d.applyMoved(t, f)
+	case Idled, Vanished, Appeared:
+		return d.applyIdled(t, f)
 	}
 	owner := d.agents[t.Owner]
 	d.leave(t, f.At)
@@ -485,10 +561,22 @@ func (d *Desk) applySaid(t *thread, f *Fact) error {
 	case !slices.Equal(f.Team, t.team):
 		return errTeam
 	}
-	if f.By != "" && f.By == t.Owner && !t.Answered {
-		t.Answered = true
-		t.until = time.Time{}
-		d.retime(t, d.deskTime(f.At))
+	now := d.deskTime(f.At)
+	t.quiet, t.theirs, t.idled = now, f.By == "", time.Time{}
+	if t.theirs {
+		t.parted = time.Time{}
+	}
+	if f.By != "" && f.By == t.Owner {
+		if t.botted {
+			t.turns++
+		}
+		if !t.Answered {
+			t.Answered = true
+			t.until = time.Time{}
+		}
+	}
+	if t.Owner != "" { // else nothing of the line changes, and what is due this instant must stay so
+		d.retime(t, now)
 	}
 	return nil
 }
@@ -514,6 +602,9 @@ func (d *Desk) applyAssigned(t *thread, f *Fact) error {
 	t.Owner, t.Last, t.Answered = f.Agent, f.Agent, false
 	t.team = slices.DeleteFunc(slices.Clone(t.team), func(id string) bool { return id == f.Agent })
 	t.until, t.told, t.queued = d.until(f), false, time.Time{}
+	if t.turns = 0; f.Reason == ByBot {
+		t.botted = true
+	}
 	d.retime(t, d.deskTime(f.At))
 	a := d.agent(f.Agent)
 	a.owned.insert(t)
@@ -537,7 +628,7 @@ func (d *Desk) applyReleased(t *thread, f *Fact) error {
 	d.leave(t, f.At)
 	d.endSeek(t, f.At)
 	t.Owner, t.Answered = "", false
-	t.until = time.Time{}
+	t.until, t.idled = time.Time{}, time.Time{}
 	d.chill(t, f)
 	d.enter(t, f.At)
 	d.counts.Released++

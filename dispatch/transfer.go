@@ -48,6 +48,13 @@ func (d *Desk) transfer(in Transfer) error {
 		f.Queue = q.name
 	}
 	d.withdraw(t, "")
+	if d.agents[t.Owner].bot && f.To == "" { // it does not stay with a program until somebody is free
+		d.release(t, Transferred)
+		if f.Queue != t.queue.name {
+			d.emit(Fact{Kind: Moved, Thread: t.N, Conversation: t.Conversation, Queue: f.Queue, Reason: Transferred})
+		}
+		return nil
+	}
 	d.emit(f)
 	if f.To != "" {
 		d.emit(d.offer(t, f.To))
@@ -102,7 +109,7 @@ func (d *Desk) seekOn(chance Chance) {
 		now := d.deskTime(d.clock)
 		var candidates []*agent
 		for _, a := range q.agents {
-			if a.asked == 0 && a.id != t.Owner && a.free && a.id != t.Self && !t.cooling(a.id, now) {
+			if !a.bot && a.asked == 0 && a.id != t.Owner && a.free && a.id != t.Self && !t.cooling(a.id, now) {
 				candidates = append(candidates, a)
 			}
 		}

@@ -21,6 +21,8 @@ type witness struct {
 	closed  map[uint64]*Thread
 	shut    map[string]bool
 	off     map[string]bool
+	caps    map[string]int
+	capsOf  *Agent
 	changes map[*Hours]due
 	seeks   map[uint64]bool   // threads that have a transfer, or had one
 	taking  map[uint64]string // who accepted a transfer and is to be assigned next
@@ -56,6 +58,10 @@ type seen struct {
 	team   []string
 	seek   *wish
 	asked  map[string]due // who is asked to take it, and his time-out
+
+	quiet, idled, left due
+	theirs, botted     bool
+	turns              int
 }
 
 // wish is a transfer.
@@ -80,12 +86,20 @@ func (w *witness) agent(id string) *witnessed {
 }
 
 func (w *witness) capacity(id string) int {
-	for _, a := range w.cfg.Agents {
-		if a.ID == id {
-			return cmp.Or(w.agent(id).limit, a.Capacity, DefaultCapacity)
+	if len(w.cfg.Agents) == 0 {
+		return 0
+	}
+	if w.capsOf != &w.cfg.Agents[0] { // another config
+		w.capsOf, w.caps = &w.cfg.Agents[0], map[string]int{}
+		for _, a := range w.cfg.Agents {
+			w.caps[a.ID] = cmp.Or(a.Capacity, DefaultCapacity)
 		}
 	}
-	return 0
+	most := w.caps[id]
+	if most == 0 {
+		return 0
+	}
+	return cmp.Or(w.agent(id).limit, most)
 }
 
 func (w *witness) staff(queue string) []string {
@@ -165,6 +179,9 @@ func (w *witness) queue(name string) Queue {
 func (w *witness) need(t *seen, id string) time.Duration {
 	q := w.queue(t.Served())
 	need := time.Duration(q.Levels[id]) * cmp.Or(q.LevelWait, DefaultLevelWait)
+	if t.Wants == "" {
+		return need
+	}
 	var skills []string
 	for _, a := range w.cfg.Agents {
 		if a.ID == id {
@@ -191,10 +208,27 @@ func (w *witness) same(t *seen, now time.Time) string {
 
 // able lists who of a queue could serve a thread now, sorted.
 func (w *witness) able(t *seen, queue string, now time.Time) []string {
+	return w.fit(t, queue, now, false)
+}
+
+// bots lists which of them may be given a thread, sorted.
+func (w *witness) bots(t *seen, now time.Time) []string {
+	if q := t.Served(); t.botted || w.shut[q] || w.off[q] {
+		return nil
+	}
+	return slices.DeleteFunc(w.fit(t, t.Served(), now, true), func(id string) bool { return now.Sub(t.queued.end) < w.need(t, id) })
+}
+
+func (w *witness) isBot(id string) bool {
+	return slices.ContainsFunc(w.cfg.Agents, func(a Agent) bool { return a.ID == id && a.Bot })
+}
+
+func (w *witness) fit(t *seen, queue string, now time.Time, bot bool) []string {
 	var ids []string
+	some := slices.ContainsFunc(w.cfg.Agents, func(a Agent) bool { return a.Bot })
 	for _, id := range w.staff(queue) {
 		a := w.agent(id)
-		if id != t.Self && w.available(a) && a.load+a.asked < w.capacity(id) && !t.cool[id].end.After(now) && !a.rest.end.After(now) {
+		if (some && w.isBot(id)) == bot && id != t.Self && w.available(a) && a.load+a.asked < w.capacity(id) && !t.cool[id].end.After(now) && !a.rest.end.After(now) {
 			ids = append(ids, id)
 		}
 	}
@@ -306,7 +340,15 @@ func (w *witness) fact(f Fact) error {
 				t.until = due{}
 			}
 			t.Answered = true
+			if t.botted {
+				t.turns++
+			}
 		}
+		if t.quiet, t.theirs, t.idled = (due{f.At, f.At}), f.By == "", (due{}); t.theirs {
+			t.left = due{}
+		}
+	case Idled, Vanished, Appeared:
+		return w.idle(t, f)
 	case Assigned:
 		return w.assigned(t, f)
 	case Released:
@@ -317,6 +359,9 @@ func (w *witness) fact(f Fact) error {
 		}
 		if t.seek != nil || len(t.asked) > 0 {
 			return fmt.Errorf("a transfer is under way")
+		}
+		if f.Reason == Silent && (t.idled.end.IsZero() || t.idled.end.After(f.At)) || f.Reason == Departed && !w.departs(t).Equal(f.At) && w.departs(t).After(f.At) {
+			return fmt.Errorf("idle until %v, departs at %v", t.idled.end, w.departs(t))
 		}
 		if t.Owner != "" {
 			w.agent(t.Owner).load--
@@ -516,6 +561,48 @@ func (w *witness) enter(t *seen, now time.Time) {
 	t.told = false
 }
 
+// idle follows what is not heard of a customer.
+func (w *witness) idle(t *seen, f Fact) error {
+	switch f.Kind {
+	case Idled:
+		if at := w.idles(t); w.paused || t.Owner != f.Agent || t.Owner == "" || !t.idled.end.IsZero() || at.IsZero() || at.After(f.At) ||
+			!f.Until.Equal(f.At.Add(w.queue(t.Served()).Idle)) {
+			return fmt.Errorf("idle at %v, until %v", at, f.Until)
+		}
+		t.idled = due{f.Until, f.At}
+	case Vanished:
+		if !t.left.end.IsZero() {
+			return fmt.Errorf("gone already")
+		}
+		t.left = due{f.At, f.At}
+	case Appeared:
+		if t.left.end.IsZero() {
+			return fmt.Errorf("not gone")
+		}
+		t.left = due{}
+	}
+	return nil
+}
+
+func (w *witness) idles(t *seen) time.Time {
+	q := w.queue(t.Served())
+	switch {
+	case !t.idled.end.IsZero():
+		return t.idled.end
+	case q.Idle == 0 || !t.Answered || t.theirs || t.quiet.end.IsZero():
+		return time.Time{}
+	}
+	return t.quiet.end.Add(q.Idle)
+}
+
+func (w *witness) departs(t *seen) time.Time {
+	q := w.queue(t.Served())
+	if q.Gone == 0 || t.left.end.IsZero() || !t.Answered || t.theirs {
+		return time.Time{}
+	}
+	return t.left.end.Add(q.Gone)
+}
+
 func (w *witness) opened(f Fact) error {
 	t := &seen{cool: map[string]due{}, asked: map[string]due{}, Thread: Thread{N: f.Thread, Queue: f.Queue, Customer: f.Customer,
 		Self: f.Self, Conversation: f.Conversation, Since: f.At, Wants: f.Wants}}
@@ -566,9 +653,15 @@ func (w *witness) assigned(t *seen, f Fact) error {
 		if !f.Until.IsZero() {
 			return fmt.Errorf("a time-out by hand")
 		}
+	} else if f.Reason == ByBot {
+		if can := w.bots(t, f.At); w.paused || !slices.Equal(can, f.Candidates) || can[f.Draw] != f.Agent {
+			return fmt.Errorf("candidates %v, eligible bots are %v", f.Candidates, can)
+		}
+		t.botted = true
 	} else if err := w.byMachine(t, f); err != nil {
 		return err
 	}
+	t.turns = 0
 	if !f.Until.IsZero() {
 		t.until = due{f.Until, f.At}
 	}
@@ -634,11 +727,18 @@ func (w *witness) released(t *seen, f Fact) error {
 		if w.paused || !w.gone(w.agent(f.Agent)) {
 			return fmt.Errorf("he is there")
 		}
+	case Turns:
+		if !w.isBot(f.Agent) || t.turns < cmp.Or(w.cfg.BotTurns, DefaultBotTurns) {
+			return fmt.Errorf("%d turns", t.turns)
+		}
 	case Removed:
 		if slices.Contains(w.staff(t.Served()), f.Agent) {
 			return fmt.Errorf("he is of the queue")
 		}
 	case Transferred:
+		if w.isBot(t.Owner) && t.seek == nil {
+			break // by a bot, to a queue
+		}
 		if t.seek == nil || len(t.asked) != 1 {
 			return fmt.Errorf("nobody is asked")
 		}
@@ -661,7 +761,7 @@ func (w *witness) released(t *seen, f Fact) error {
 		return fmt.Errorf("a cool-down for %s", f.Reason)
 	}
 	w.agent(f.Agent).load--
-	t.Owner, t.until, t.Answered = "", due{}, false
+	t.Owner, t.until, t.Answered, t.idled = "", due{}, false, due{}
 	w.enter(t, f.At)
 	return nil
 }
@@ -683,6 +783,7 @@ func (w *witness) resume(now time.Time) {
 	}
 	for _, t := range w.threads {
 		t.until, t.queued = shift(t.until), shift(t.queued)
+		t.quiet, t.idled, t.left = shift(t.quiet), shift(t.idled), shift(t.left)
 		if t.seek != nil {
 			t.seek.until = shift(t.seek.until)
 		}
@@ -739,7 +840,10 @@ func (w *witness) clocks(d *Desk, now time.Time) error {
 		for _, x := range t.asked {
 			soonest(x.end)
 		}
-		if t.Owner == "" {
+		if t.Owner != "" {
+			soonest(w.idles(t))
+			soonest(w.departs(t))
+		} else {
 			if !t.told && w.cfg.LongWait > 0 {
 				soonest(t.queued.end.Add(w.cfg.LongWait))
 			}
@@ -776,10 +880,14 @@ func (w *witness) nobodyWaits(now time.Time) error {
 	if w.paused || !w.anyoneFree() {
 		return nil
 	}
+	bots := slices.ContainsFunc(w.cfg.Agents, func(a Agent) bool { return a.Bot })
 	for _, t := range w.waiting {
 		can := w.eligible(t, now)
 		if w.queue(t.Served()).Mode != Push {
 			can = w.announced(t, now)
+		}
+		if bots {
+			can = append(can, w.bots(t, now)...)
 		}
 		if len(can) > 0 {
 			return fmt.Errorf("thread %d waits while %v could serve it", t.N, can)
