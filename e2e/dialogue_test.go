@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ import (
 //
 //	# a comment
 //	include opened.txt
-//	alice logs in                 alice, bela, chris are customers; anna, bob, carol (supervisor), olga (admin), dora, eve have accounts
+//	alice logs in                 alice, bela, chris … lia are customers; anna, bob, carol (supervisor), olga (admin), dora, eve have accounts
 //	anna enters                   logs in if need be, sends presence to the lobby, and forgets all that came until then
 //	alice sends:                  the indented stanzas that follow
 //	anna receives:                each indented stanza must come, in order among those of its kind
@@ -40,15 +41,21 @@ type dialogue struct {
 	names map[string]string
 	who   map[string]*client
 	at    string // file:line
+	count int    // of what was written
+
+	forms   bool // commands are given by form
+	spoken  []spoken
+	ordered []ordered
 }
 
-// play runs a script.
-func play(w *world, script string) {
-	d := &dialogue{w: w, t: w.t, names: map[string]string{}, who: map[string]*client{}}
+// play runs a script, in which commands are written or given by form.
+func play(w *world, script string, forms bool) *dialogue {
+	d := &dialogue{w: w, t: w.t, names: map[string]string{}, who: map[string]*client{}, forms: forms}
 	d.run(script)
 	for _, c := range d.who {
 		c.drop()
 	}
+	return d
 }
 
 var step = regexp.MustCompile(`^(\w+) (sends:|receives:|receives nothing|logs in|enters|leaves|forgets)$`)
@@ -99,14 +106,18 @@ func (d *dialogue) run(name string) {
 			d.link(m[1], map[string]string{"desk": deskDomain, "front": frontDomain}[m[2]])
 			continue
 		}
-		m := step.FindStringSubmatch(line)
-		if m == nil {
+		m, simple := step.FindStringSubmatch(line), plain.FindStringSubmatch(line)
+		if m == nil && simple == nil {
 			d.fatal("cannot read %q", line)
 		}
 		var block []string
 		for i+1 < len(lines) && (strings.HasPrefix(lines[i+1], " ") || strings.TrimSpace(lines[i+1]) == "" && i+2 < len(lines) && strings.HasPrefix(lines[i+2], " ")) {
 			i++
 			block = append(block, lines[i])
+		}
+		if simple != nil {
+			d.plainStep(simple, strings.Join(block, "\n"))
+			continue
 		}
 		d.step(m[1], m[2], strings.Join(block, "\n"))
 	}
@@ -160,7 +171,9 @@ func (d *dialogue) client(name string) *client {
 	return c
 }
 
-func isCustomer(name string) bool { return name == "alice" || name == "bela" || name == "chris" }
+var customers = strings.Fields("alice bela chris dan emil fay gus hana ivo jan kim lia")
+
+func isCustomer(name string) bool { return slices.Contains(customers, name) }
 
 func (d *dialogue) login(name string) {
 	login := d.w.agent
@@ -411,7 +424,7 @@ func TestDialogues(t *testing.T) {
 	for _, s := range scripts(t, false) {
 		t.Run(strings.TrimSuffix(s, ".txt"), func(t *testing.T) {
 			t.Parallel()
-			play(newFake(t), s)
+			play(newFake(t), s, false)
 		})
 	}
 }

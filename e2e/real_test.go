@@ -32,7 +32,9 @@ func TestReal(t *testing.T) {
 					v := *w
 					v.t, v.dir = t, t.TempDir()
 					v.start()
-					play(&v, script)
+					if d := play(&v, script, false); script == "day.txt" {
+						d.checkLog()
+					}
 					v.stop()
 				})
 				if !ok {
