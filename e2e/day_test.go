@@ -104,8 +104,13 @@ func or(a, b string) string {
 	return b
 }
 
-// TestDay plays a whole day, and reads the log afterwards.
+// TestDay plays a whole day, with commands in messages and in forms, and reads the log afterwards.
 func TestDay(t *testing.T) {
 	t.Parallel()
-	play(newFake(t), "day.txt", false).checkLog()
+	for _, way := range []string{"messages", "forms"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			play(newFake(t), "day.txt", way == "forms").checkLog()
+		})
+	}
 }

@@ -112,6 +112,8 @@ func (d *dialogue) orders(who, where, text, answer string) {
 		}
 	}
 	if d.forms {
+		d.orderByForm(who, where, parts[0], parts[1:], answer)
+		return
 	}
 	words := "!" + parts[0]
 	for _, p := range parts[1:] {
@@ -124,4 +126,77 @@ func (d *dialogue) orders(who, where, text, answer string) {
 		from = "{any}@" + deskDomain
 	}
 	d.await(who, from, answer)
+}
+
+const (
+	nsCommands = "http://jabber.org/protocol/commands"
+	nsForm     = "jabber:x:data"
+)
+
+// orderByForm gives a command as a client does that shows forms (XEP-0050): it begins it, fills the form in, if there
+// is one, and sends it back. What can be mended is asked for again; such a form is thrown away.
+func (d *dialogue) orderByForm(who, where, name string, args []string, answer string) {
+	to, _ := d.place(who, where)
+	first := d.command(who, to, stanza.New(nsCommands, "command", "node", name, "action", "execute"))
+	if first.Type() == "error" {
+		if !strings.HasPrefix(answer, "There is no command") {
+			d.fatal("%s got\n    %s", who, first)
+		}
+		return
+	}
+	last := first.Child(nsCommands, "command")
+	if last.Attr("status") == "executing" {
+		last = d.command(who, to, d.fillIn(last, args)).Child(nsCommands, "command")
+	}
+	if last.Attr("status") == "executing" {
+		d.command(who, to, stanza.New(nsCommands, "command", "node", name, "sessionid", last.Attr("sessionid"), "action", "cancel"))
+	}
+	said := last.ChildText(nsCommands, "note")
+	for f := range last.Child(nsForm, "x").Elements() {
+		if last.Attr("status") == "completed" && f.Attr("var") == "answer" {
+			var lines []string
+			for v := range f.Elements() {
+				lines = append(lines, v.Text())
+			}
+			said = strings.Join(lines, "\n")
+		}
+	}
+	bound := map[string]string{}
+	if !d.same(answer, said, bound) {
+		d.fatal("%s was answered %q, not %q, in\n    %s", who, said, answer, last)
+	}
+	for k, v := range bound {
+		d.names[k] = v
+	}
+}
+
+// command sends a step of a command and returns the answer.
+func (d *dialogue) command(who, to string, c *stanza.Element) *stanza.Element {
+	d.count++
+	id := "command-" + strconv.Itoa(d.count)
+	if err := d.client(who).send(stanza.New("", "iq", "type", "set", "to", to, "id", id).Add(c)); err != nil {
+		d.fatal("%s cannot send: %v", who, err)
+	}
+	got := d.client(who).await(func(s *stanza.Element) bool { return s.Local == "iq" && s.ID() == id })
+	if got == nil {
+		d.fatal("%s got no answer to %s", who, c)
+	}
+	return got
+}
+
+// fillIn fills a form in.
+func (d *dialogue) fillIn(c *stanza.Element, args []string) *stanza.Element {
+	form := stanza.New(nsForm, "x", "type", "submit")
+	for _, a := range args {
+		name, value, _ := strings.Cut(a, "=")
+		found := false
+		for f := range c.Child(nsForm, "x").Elements() {
+			found = found || f.Attr("var") == name
+		}
+		if !found {
+			d.fatal("the form has no field %q:\n    %s", name, c)
+		}
+		form.Add(stanza.New(nsForm, "field", "var", name).Add(stanza.Text(nsForm, "value", d.filled(value))))
+	}
+	return stanza.New(nsCommands, "command", "node", c.Attr("node"), "sessionid", c.Attr("sessionid"), "action", "complete").Add(form)
 }

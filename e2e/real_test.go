@@ -26,13 +26,18 @@ func TestReal(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			w := newReal(t, s.front, s.desk, s.one)
-			for _, script := range scripts(t, true) {
-				ok := t.Run(strings.TrimSuffix(script, ".txt"), func(t *testing.T) {
+			for _, script := range append(scripts(t, true), "day.txt by form") {
+				script, forms := strings.CutSuffix(script, " by form")
+				name := strings.TrimSuffix(script, ".txt")
+				if forms {
+					name += "-by-form"
+				}
+				ok := t.Run(name, func(t *testing.T) {
 					w.stop()
 					v := *w
 					v.t, v.dir = t, t.TempDir()
 					v.start()
-					if d := play(&v, script, false); script == "day.txt" {
+					if d := play(&v, script, forms); script == "day.txt" {
 						d.checkLog()
 					}
 					v.stop()

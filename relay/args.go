@@ -34,7 +34,7 @@ func (r *Relay) parse(c *call, rest string) error {
 				break // the next one takes it
 			}
 			given, rest = name, after
-		case aText:
+		case aText, aLine:
 			given, rest = strings.TrimSpace(rest), ""
 		case aNumber, aChoice:
 			word, after := cutWord(rest)
@@ -82,7 +82,7 @@ func cutThread(c *call, at int, rest string) (given, after string) {
 	}
 	if c.thread != nil && digits == word {
 		for _, p := range c.order.params[at+1:] {
-			if p.kind == aText || p.kind == aNumber || p.kind == aWord {
+			if p.kind == aText || p.kind == aLine || p.kind == aNumber || p.kind == aWord {
 				return "", rest
 			}
 		}

@@ -91,7 +91,9 @@ func (r *Relay) fromContact(s *stanza.Element) {
 	case "presence":
 		r.contactPresence(t, s)
 	case "iq":
-		r.contactIQ(t, s)
+		if !r.adhoc(agent, t, s) {
+			r.contactIQ(t, s)
+		}
 	}
 }
 
@@ -327,6 +329,9 @@ func (r *Relay) hideContact(t *thread, agent string) {
 // contactFeatures are what clients look for before they offer typing, corrections and the rest.
 var contactFeatures = []string{stanza.NSDiscoInfo, stanza.NSPing, nsStates, nsReceipts, nsMarkers, nsCorrect, nsReactions, nsReply, nsFallback, nsRetract, nsOOB, "vcard-temp", "jabber:iq:version"}
 
+// deskFeatures are what agents' clients look for in contacts, and in the desk's own.
+var deskFeatures = append([]string{nsCommands}, contactFeatures...)
+
 // contactIQ answers for the customer's client. A device list is "not there" at once, so that no client waits for
 // one or encrypts to nobody.
 func (r *Relay) contactIQ(t *thread, s *stanza.Element) {
@@ -334,5 +339,5 @@ func (r *Relay) contactIQ(t *thread, s *stanza.Element) {
 	if name == "" {
 		name = "Customer #" + strconv.FormatUint(t.N, 10)
 	}
-	r.send(r.back, personIQ(s, "account", "registered", name, contactFeatures))
+	r.send(r.back, personIQ(s, "account", "registered", name, deskFeatures))
 }

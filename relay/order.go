@@ -45,6 +45,7 @@ const (
 	aWord                       // without blanks
 	anAccount                   // a bare JID
 	aText                       // all the rest
+	aLine                       // the same, of which a form shows one line
 )
 
 // call is a command that somebody gave.
@@ -92,20 +93,20 @@ func (r *Relay) carryOut(c *call, text string) string {
 		return fmt.Sprintf("There is no command !%s. %s", shorten(name, 20), hint)
 	}
 	c.order = o
-	if err := r.parse(c, rest); err != nil {
-		return c.sorry(err)
+	answer, err := "", r.parse(c, rest)
+	if err == nil {
+		answer, err = r.obey(c)
 	}
-	return r.obey(c)
-}
-
-// obey runs a command whose arguments are understood.
-func (r *Relay) obey(c *call) string {
-	r.counts.commands++
-	answer, err := c.order.run(r, c)
 	if err != nil {
 		return c.sorry(err)
 	}
 	return answer
+}
+
+// obey runs a command whose arguments are understood.
+func (r *Relay) obey(c *call) (string, error) {
+	r.counts.commands++
+	return c.order.run(r, c)
 }
 
 // sorry is the answer to a command that was not carried out.
@@ -137,6 +138,11 @@ func (r *Relay) names(c *call) []string {
 		}
 	}
 	return all
+}
+
+// offers reports whether somebody may give a command, and it can do anything here and now.
+func (r *Relay) offers(c *call, o *order) bool {
+	return r.may(c.agent, o) && (o.here == nil || o.here(r, c))
 }
 
 func (r *Relay) may(agent string, o *order) bool { return rankOf(r.roleOf(agent)) >= rankOf(o.who) }
@@ -185,7 +191,7 @@ func (r *Relay) help(c *call) (string, error) {
 		if !r.may(c.agent, o) {
 			continue
 		}
-		if o.here != nil && !o.here(r, c) {
+		if !r.offers(c, o) {
 			left++
 			continue
 		}

@@ -5,7 +5,7 @@ import "frontdesk/config"
 // orders declares the commands, in the order of !help.
 func orders() []order {
 	thread := param{name: "number", label: "Thread", kind: aThread}
-	why := param{name: "why", label: "Why", kind: aText, optional: true}
+	why := param{name: "why", label: "Why", kind: aLine, optional: true}
 	agent := param{name: "agent", label: "Agent", kind: anAgent}
 	queue := param{name: "queue", label: "Queue", kind: aQueue}
 	const supervisor, admin = config.Supervisor, config.Admin
@@ -33,7 +33,7 @@ func orders() []order {
 		{name: "note", help: "keeps a note about the customer, for colleagues alone",
 			params: []param{thread, {name: "text", label: "Note", kind: aText}}, run: (*Relay).note_},
 		{name: "name", help: "says what you and your colleagues call the customer",
-			params: []param{thread, {name: "name", label: "Name", kind: aText}}, run: (*Relay).rename},
+			params: []param{thread, {name: "name", label: "Name", kind: aLine}}, run: (*Relay).rename},
 		{name: "tag", help: "puts a tag on the thread", params: []param{thread, {name: "tag", label: "Tag", kind: aWord}}, run: (*Relay).tag},
 		{name: "untag", help: "takes a tag off", params: []param{thread, {name: "tag", label: "Tag", kind: aWord}}, run: (*Relay).untag},
 		{name: "info", help: "tells who the customer is, with whom he talked, tags, notes, waiting times", params: []param{thread}, run: (*Relay).info},
@@ -57,7 +57,7 @@ func orders() []order {
 		{name: "watch", who: supervisor, help: "brings you into a thread's case room", params: []param{thread}, run: (*Relay).oversee},
 		{name: "assign", who: supervisor, help: "gives a conversation to an agent", params: []param{thread, agent}, run: (*Relay).assign},
 		{name: "block", who: supervisor, help: "keeps a customer out for 7 days, or as many as you say",
-			params: []param{thread, {name: "days", label: "Days", kind: aNumber, least: 1, most: 3650, optional: true}, {name: "why", label: "Why", kind: aText}}, run: (*Relay).block},
+			params: []param{thread, {name: "days", label: "Days", kind: aNumber, least: 1, most: 3650, optional: true}, {name: "why", label: "Why", kind: aLine}}, run: (*Relay).block},
 		{name: "unblock", who: supervisor, help: "lets a blocked customer write again", params: []param{thread}, run: (*Relay).unblock},
 		{name: "agents", who: supervisor, help: "lists the agents, their roles and queues", run: (*Relay).agents},
 		{name: "announce", who: supervisor, help: "says something to all agents", params: []param{{name: "text", label: "Text", kind: aText}}, run: (*Relay).announce},
@@ -65,7 +65,7 @@ func orders() []order {
 		{name: "open", who: admin, help: "opens a queue again", params: []param{queue}, run: (*Relay).open_},
 		{name: "shut", who: admin, help: "closes a queue: nobody is given its customers", params: []param{queue}, run: (*Relay).shut_},
 		{name: "add-agent", who: admin, help: "adds an agent",
-			params: []param{{name: "account", label: "Account", kind: anAccount}, {name: "name", label: "Name", kind: aText, optional: true}}, run: (*Relay).recruit},
+			params: []param{{name: "account", label: "Account", kind: anAccount}, {name: "name", label: "Name", kind: aLine, optional: true}}, run: (*Relay).recruit},
 		{name: "remove-agent", who: admin, help: "removes an agent", params: []param{agent}, run: (*Relay).remove},
 		{name: "role", who: admin, help: "says what somebody is at the desk",
 			params: []param{agent, {name: "role", label: "Role", kind: aChoice, options: []string{"agent", "supervisor", "admin"}}}, run: (*Relay).role},

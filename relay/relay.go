@@ -70,6 +70,7 @@ type Relay struct {
 	visited     []uint64                                   // threads whose case room may be empty
 	leavers     []leaver                                   // in order of time
 	refusedBy   string                                     // who was asked in a transfer and declined, in this step
+	forms       map[string][]formSession                   // of commands, by agent, oldest first
 	accounts    map[string]map[stanza.JID]dispatch.Session // presences of agents' accounts, by bare and full JID
 
 	threads      map[uint64]*thread
@@ -110,8 +111,8 @@ func New(cfg *config.Config, o Options) (*Relay, error) {
 	r := &Relay{
 		file: cfg, log: o.Log, clock: o.Clock, chance: o.Chance,
 		inbox: newInbox(), seed: maphash.MakeSeed(), queues: map[string]*queue{},
-		accounts: map[string]map[stanza.JID]dispatch.Session{},
-		threads:  map[uint64]*thread{}, customers: map[uint64]*customer{}, byJID: map[stanza.JID]uint64{},
+		accounts: map[string]map[stanza.JID]dispatch.Session{}, forms: map[string][]formSession{},
+		threads: map[uint64]*thread{}, customers: map[uint64]*customer{}, byJID: map[stanza.JID]uint64{},
 		pending: map[rowKey][]byte{}, asked: map[stanza.JID]int{}, evictAt: 2 * maxCached, paused: true, ready: make(chan struct{}),
 	}
 	r.orders = orders()

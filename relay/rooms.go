@@ -57,7 +57,7 @@ func (r *Relay) roomsConfig() muc.Config {
 		Domain: r.cfg.Desk.Domain, Name: r.cfg.Desk.Name,
 		Denied:   append([]string{r.cfg.Front.Domain}, r.cfg.Front.Customers...),
 		Rooms:    []muc.RoomConfig{room},
-		Creators: r.cfg.CreateRooms, Reserved: reserved, Nicks: room.Nicks, Past: r.past,
+		Features: []string{nsCommands}, Creators: r.cfg.CreateRooms, Reserved: reserved, Nicks: room.Nicks, Past: r.past,
 	}
 }
 
@@ -71,9 +71,12 @@ var contactLike = regexp.MustCompile(`^[^.]+\.\d+$`)
 
 // fromRoom hands a stanza to muc, a command typed into the lobby to the desk.
 func (r *Relay) fromRoom(s *stanza.Element) {
+	local := s.To().Local()
+	if s.Local == "iq" && s.To().Resource() == "" && r.roomAdhoc(s) {
+		return
+	}
 	r.visit(s)
 	id := r.ids.of(r.next)
-	local := s.To().Local()
 	if s.Local == "message" && s.Type() == "groupchat" && (local == lobby || caseOf(local) != 0) && s.To().Resource() == "" {
 		m := read(s)
 		if v, text := judge(m.Body); v != plain {
@@ -85,6 +88,19 @@ func (r *Relay) fromRoom(s *stanza.Element) {
 		}
 	}
 	r.rooming(r.rooms.Step(r.now, s, id))
+}
+
+// roomAdhoc answers what somebody of the desk asks a room or the domain about commands.
+func (r *Relay) roomAdhoc(s *stanza.Element) bool {
+	p := r.staff[string(s.From().Bare())]
+	if p == nil {
+		return false
+	}
+	t := r.caseThread(s.To().Local())
+	if caseOf(s.To().Local()) != 0 && (t == nil || !r.maySee(p.JID, t)) {
+		return false
+	}
+	return r.adhoc(p.JID, t, s)
 }
 
 // roomCommand answers a command that came by a room, privately.
@@ -350,7 +366,9 @@ func (r *Relay) fromDeskContact(s *stanza.Element) {
 	agent := p.JID
 	switch s.Local {
 	case "iq":
-		r.send(r.back, personIQ(s, "client", "bot", r.cfg.Desk.Name, contactFeatures))
+		if !r.adhoc(agent, nil, s) {
+			r.send(r.back, personIQ(s, "client", "bot", r.cfg.Desk.Name, deskFeatures))
+		}
 	case "presence":
 		r.accountPresence(agent, s)
 	case "message":

@@ -42,7 +42,7 @@ func (r *Relay) lobbySays(text string) {
 	r.rooming(r.rooms.Say(r.now, lobby, text, r.ids.of(r.next)))
 }
 
-// team tells everybody who has a part in a conversation, but one.
+// tellTeam tells everybody who has a part in a conversation, but one.
 func (r *Relay) tellTeam(t *thread, but, text string) {
 	d, open := r.desk.Thread(t.N)
 	if !open {

@@ -1,0 +1,161 @@
+package relay
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"frontdesk/component/stanza"
+)
+
+// The forms (XEP-0004) of commands: a field for each argument that is not said already by the address.
+
+const (
+	nsForm     = "jabber:x:data"
+	nsValidate = "http://jabber.org/protocol/xdata-validate" // XEP-0122
+	maxOptions = 200                                         // of a list
+	maxField   = 64 << 10                                    // bytes of one argument
+)
+
+// asks reports whether there is anything to fill in: without it a command is carried out at once (§3.2).
+func (r *Relay) asks(c *call) bool {
+	return slices.ContainsFunc(c.order.params, func(p param) bool { return p.kind != aThread || c.thread == nil })
+}
+
+// askForm is a command's form, with what was filled in already.
+func (r *Relay) askForm(c *call, to stanza.JID, id string, given map[string]string) *stanza.Element {
+	e := stage(c.order, id, "executing")
+	r.openForm(c, to, e.Attr("sessionid"))
+	form := stanza.New(nsForm, "x", "type", "form").Add(
+		stanza.Text(nsForm, "title", c.order.title()), stanza.Text(nsForm, "instructions", "The same in words: !"+c.order.usage()))
+	for i := range c.order.params {
+		if p := &c.order.params[i]; p.kind != aThread || c.thread == nil {
+			form.Add(r.formField(c, p, given[p.name]))
+		}
+	}
+	return e.Add(stanza.New(nsCommands, "actions", "execute", "complete").Add(stanza.New(nsCommands, "complete")), form)
+}
+
+// option of a list.
+type option struct{ value, label string }
+
+// formField is the field of one argument.
+func (r *Relay) formField(c *call, p *param, value string) *stanza.Element {
+	typ, options := "text-single", []option(nil)
+	switch p.kind {
+	case aThread:
+		options = r.threadOptions(c)
+	case anAgent, aQueue, aColleague:
+		options = r.nameOptions(p.kind)
+	case aChoice:
+		for _, o := range p.options {
+			options = append(options, option{o, o})
+		}
+	case anAccount:
+		typ = "jid-single"
+	case aText:
+		typ = "text-multi"
+	}
+	if len(options) > 0 {
+		typ = "list-single"
+	}
+	f := stanza.New(nsForm, "field", "var", p.name, "type", typ, "label", p.label)
+	if !p.optional {
+		f.Add(stanza.New(nsForm, "required"))
+	}
+	switch {
+	case p.kind == aNumber:
+		f.Add(stanza.New(nsValidate, "validate", "datatype", "xs:integer").Add(
+			stanza.New(nsValidate, "range", "min", strconv.Itoa(p.least), "max", strconv.Itoa(p.most))))
+	case p.kind == aThread && len(options) > 0: // a closed one can be named, too
+		f.Add(stanza.New(nsValidate, "validate", "datatype", "xs:integer").Add(stanza.New(nsValidate, "open")))
+	}
+	if value != "" {
+		for line := range strings.SplitSeq(value, "\n") {
+			f.Add(stanza.Text(nsForm, "value", line))
+		}
+	}
+	for _, o := range options {
+		f.Add(stanza.New(nsForm, "option", "label", o.label).Add(stanza.Text(nsForm, "value", o.value)))
+	}
+	return f
+}
+
+// threadOptions are the open conversations that somebody may see: his own, what waits, and, for supervisors, all others.
+func (r *Relay) threadOptions(c *call) []option {
+	var all []option
+	add := func(n uint64) {
+		if t := r.thread(n); t != nil && len(all) < maxOptions && r.maySee(c.agent, t) {
+			all = append(all, option{strconv.FormatUint(n, 10), t.label()})
+		}
+	}
+	for _, d := range r.desk.Of(c.agent) {
+		add(d.N)
+	}
+	for _, q := range r.order {
+		for _, d := range r.desk.Line(q.name, maxOptions) {
+			add(d.N)
+		}
+	}
+	for _, a := range r.desk.Agents() {
+		if a.ID != c.agent {
+			for _, d := range r.desk.Of(a.ID) {
+				add(d.N)
+			}
+		}
+	}
+	return all
+}
+
+// nameOptions are the agents and queues that an argument can name.
+func (r *Relay) nameOptions(kind paramKind) []option {
+	var all []option
+	if kind != aQueue {
+		for _, p := range r.cfg.Agents {
+			all = append(all, option{p.JID, p.Name})
+		}
+	}
+	if kind != anAgent {
+		for _, q := range r.order {
+			label := q.title
+			if kind == aColleague {
+				label = "Queue: " + label
+			}
+			all = append(all, option{q.name, label})
+		}
+	}
+	return all[:min(len(all), maxOptions)]
+}
+
+// submitted reads a form that came back, by name of the argument; several values of one are its lines. What is no argument
+// is passed over.
+func submitted(o *order, form *stanza.Element) map[string]string {
+	given := map[string]string{}
+	for f := range form.Elements() {
+		if name := f.Attr("var"); f.Is(nsForm, "field") && slices.ContainsFunc(o.params, func(p param) bool { return p.name == name }) {
+			var lines []string
+			for v := range f.Elements() {
+				if v.Is(nsForm, "value") {
+					lines = append(lines, v.Text())
+				}
+			}
+			given[name] = strings.TrimSpace(strings.Join(lines, "\n"))
+		}
+	}
+	return given
+}
+
+// understood takes the arguments of a form.
+func (r *Relay) understood(c *call, given map[string]string) error {
+	c.args, c.count = map[string]string{}, -1
+	for i := range c.order.params {
+		p := &c.order.params[i]
+		if len(given[p.name]) > maxField {
+			return misused("%s has at most %d bytes.", p.name, maxField)
+		}
+		if err := r.understand(c, p, given[p.name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
