@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"testing"
 
 	"frontdesk/dispatch"
 	"frontdesk/store"
@@ -102,15 +101,4 @@ func or(a, b string) string {
 		return a
 	}
 	return b
-}
-
-// TestDay plays a whole day, with commands in messages and in forms, and reads the log afterwards.
-func TestDay(t *testing.T) {
-	t.Parallel()
-	for _, way := range []string{"messages", "forms"} {
-		t.Run(way, func(t *testing.T) {
-			t.Parallel()
-			play(newFake(t), "day.txt", way == "forms").checkLog()
-		})
-	}
 }

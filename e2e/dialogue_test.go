@@ -48,14 +48,30 @@ type dialogue struct {
 	ordered []ordered
 }
 
-// play runs a script, in which commands are written or given by form.
-func play(w *world, script string, forms bool) *dialogue {
-	d := &dialogue{w: w, t: w.t, names: map[string]string{}, who: map[string]*client{}, forms: forms}
-	d.run(script)
+// scene is a script, and whether commands are given by form in it.
+type scene struct {
+	script string
+	forms  bool
+}
+
+func (s scene) String() string {
+	name := strings.TrimSuffix(s.script, ".txt")
+	if s.forms {
+		name += "-by-form"
+	}
+	return name
+}
+
+// play plays a scene.
+func play(w *world, s scene) {
+	d := &dialogue{w: w, t: w.t, names: map[string]string{}, who: map[string]*client{}, forms: s.forms}
+	d.run(s.script)
 	for _, c := range d.who {
 		c.drop()
 	}
-	return d
+	if s.script == "day.txt" {
+		d.checkLog()
+	}
 }
 
 var step = regexp.MustCompile(`^(\w+) (sends:|receives:|receives nothing|logs in|enters|leaves|forgets)$`)
@@ -399,11 +415,12 @@ func (d *dialogue) same(pattern, text string, bound map[string]string) bool {
 	return true
 }
 
-// scripts returns the dialogues, those that need no clock of their own only where real is asked for.
-func scripts(t *testing.T, real bool) []string {
+// scenes returns the dialogues, where real is asked for only those that need no clock of their own. Those with plain
+// commands come twice.
+func scenes(t *testing.T, real bool) []scene {
 	files, err := filepath.Glob("testdata/*.txt")
 	must(t, err)
-	var out []string
+	var out []scene
 	for _, f := range files {
 		text, err := os.ReadFile(f)
 		must(t, err)
@@ -411,7 +428,10 @@ func scripts(t *testing.T, real bool) []string {
 		if strings.HasPrefix(base, "part-") || !real && strings.HasPrefix(string(text), "# Real servers only.") || real && regexp.MustCompile(`(?m)^(wait|cut|down) `).Match(text) {
 			continue
 		}
-		out = append(out, base)
+		out = append(out, scene{base, false})
+		if regexp.MustCompile(`(?m)^\w+ orders `).Match(text) {
+			out = append(out, scene{base, true})
+		}
 	}
 	if len(out) < 5 {
 		t.Fatal("there are only " + strconv.Itoa(len(out)) + " dialogues")
@@ -421,10 +441,10 @@ func scripts(t *testing.T, real bool) []string {
 
 func TestDialogues(t *testing.T) {
 	t.Parallel()
-	for _, s := range scripts(t, false) {
-		t.Run(strings.TrimSuffix(s, ".txt"), func(t *testing.T) {
+	for _, s := range scenes(t, false) {
+		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
-			play(newFake(t), s, false)
+			play(newFake(t), s)
 		})
 	}
 }

@@ -38,10 +38,11 @@ func (d *dialogue) plainStep(m []string, block string) {
 	}
 }
 
+// filled puts in what names are bound to; {{ and }} are braces.
 func (d *dialogue) filled(s string) string {
-	e := stanza.Text("", "x", s)
+	e := stanza.Text("", "x", strings.NewReplacer("{{", "\x01", "}}", "\x02").Replace(s))
 	d.fill(e)
-	return e.Text()
+	return strings.NewReplacer("\x01", "{", "\x02", "}").Replace(e.Text())
 }
 
 // place is the address that a local part stands for, seen from a customer or an agent, and the type of messages to it.

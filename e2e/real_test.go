@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"strings"
 	"testing"
 
 	"frontdesk/deploy/servers"
@@ -26,20 +25,13 @@ func TestReal(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			w := newReal(t, s.front, s.desk, s.one)
-			for _, script := range append(scripts(t, true), "day.txt by form") {
-				script, forms := strings.CutSuffix(script, " by form")
-				name := strings.TrimSuffix(script, ".txt")
-				if forms {
-					name += "-by-form"
-				}
-				ok := t.Run(name, func(t *testing.T) {
+			for _, s := range scenes(t, true) {
+				ok := t.Run(s.String(), func(t *testing.T) {
 					w.stop()
 					v := *w
 					v.t, v.dir = t, t.TempDir()
 					v.start()
-					if d := play(&v, script, forms); script == "day.txt" {
-						d.checkLog()
-					}
+					play(&v, s)
 					v.stop()
 				})
 				if !ok {

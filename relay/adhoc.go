@@ -63,7 +63,7 @@ func (r *Relay) listOrders(c *call, s *stanza.Element) *stanza.Element {
 	items := stanza.New(stanza.NSDiscoItems, "query", "node", nsCommands)
 	for i := range r.orders {
 		if o := &r.orders[i]; r.offers(c, o) {
-			items.Add(stanza.New(stanza.NSDiscoItems, "item", "jid", s.Attr("to"), "node", o.name, "name", o.title()))
+			items.Add(stanza.New(stanza.NSDiscoItems, "item", "jid", s.Attr("to"), "node", o.node(), "name", o.title()))
 		}
 	}
 	return stanza.Result(s).Add(items)
@@ -73,7 +73,7 @@ func (r *Relay) listOrders(c *call, s *stanza.Element) *stanza.Element {
 func (r *Relay) command(c *call, s, q *stanza.Element) *stanza.Element {
 	node, action := q.Attr("node"), q.Attr("action")
 	if c.order = r.orderOf(c, node); c.order == nil {
-		if slices.ContainsFunc(r.orders, func(o order) bool { return o.name == node }) {
+		if r.declared(node) != nil {
 			return stanza.Error{Type: "auth", Condition: "forbidden", Text: "You may not give the command " + node + "."}.Reply(s)
 		}
 		return stanza.Error{Type: "cancel", Condition: "item-not-found", Text: "There is no such command."}.Reply(s)
@@ -116,7 +116,7 @@ func stage(o *order, id, status string) *stanza.Element {
 	if id == "" {
 		id = rand.Text()
 	}
-	return stanza.New(nsCommands, "command", "node", o.name, "sessionid", id, "status", status)
+	return stanza.New(nsCommands, "command", "node", o.node(), "sessionid", id, "status", status)
 }
 
 func commandNote(kind, text string) *stanza.Element {

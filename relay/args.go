@@ -143,6 +143,8 @@ func (r *Relay) understand(c *call, p *param, given string) error {
 			return misused("%q is none of %s.", shorten(given, 20), strings.Join(p.options, ", "))
 		}
 		c.args[p.name] = strings.ToLower(given)
+	case aKey:
+		c.args[p.name] = strings.ToLower(given)
 	case anAccount:
 		jid, err := config.Account(given)
 		if err != nil {

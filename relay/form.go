@@ -51,11 +51,16 @@ func (r *Relay) formField(c *call, p *param, value string) *stanza.Element {
 		for _, o := range p.options {
 			options = append(options, option{o, o})
 		}
+	case aKey:
+		for _, k := range r.keys(c.agent, c.thread) {
+			options = append(options, option{k, k})
+		}
 	case anAccount:
 		typ = "jid-single"
 	case aText:
 		typ = "text-multi"
 	}
+	options = options[:min(len(options), maxOptions)]
 	if len(options) > 0 {
 		typ = "list-single"
 	}
@@ -124,7 +129,7 @@ func (r *Relay) nameOptions(kind paramKind) []option {
 			all = append(all, option{q.name, label})
 		}
 	}
-	return all[:min(len(all), maxOptions)]
+	return all
 }
 
 // submitted reads a form that came back, by name of the argument; several values of one are its lines. What is no argument

@@ -13,7 +13,7 @@ import (
 // order is the declaration of a command: all that is known of it. What people write (args.go), the forms that clients
 // show (adhoc.go), !help and docs/agents.md follow from it.
 type order struct {
-	name   string
+	name   string      // of one word or of two
 	also   []string    // other names
 	help   string      // what it does, as a sentence without its end
 	who    config.Role // the least role; "" is every agent
@@ -43,6 +43,7 @@ const (
 	aNumber                     // least to most
 	aChoice                     // one of options
 	aWord                       // without blanks
+	aKey                        // of a canned reply
 	anAccount                   // a bare JID
 	aText                       // all the rest
 	aLine                       // the same, of which a form shows one line
@@ -84,6 +85,10 @@ func (r *Relay) carryOut(c *call, text string) string {
 	if name == "" {
 		return "That is no command. !help lists them; a text that starts with \"!\" is sent as \"!!\"."
 	}
+	second, after := cutWord(rest)
+	if two := name + " " + strings.ToLower(second); r.declared(two) != nil {
+		name, rest = two, after
+	}
 	o := r.orderOf(c, name)
 	if o == nil {
 		hint := "!help lists them; a text that starts with \"!\" is sent as \"!!\"."
@@ -119,12 +124,23 @@ func (c *call) sorry(err error) string {
 	return text
 }
 
-// orderOf returns the command of that name, nil where there is none for this person.
-func (r *Relay) orderOf(c *call, name string) *order {
+// node is what an ad-hoc command is called by.
+func (o *order) node() string { return strings.ReplaceAll(o.name, " ", "-") }
+
+// declared returns the command of that name, nil where there is none.
+func (r *Relay) declared(name string) *order {
 	for i := range r.orders {
-		if o := &r.orders[i]; (o.name == name || slices.Contains(o.also, name)) && r.may(c.agent, o) {
+		if o := &r.orders[i]; o.name == name || o.node() == name || slices.Contains(o.also, name) {
 			return o
 		}
+	}
+	return nil
+}
+
+// orderOf returns the command of that name, nil where there is none for this person.
+func (r *Relay) orderOf(c *call, name string) *order {
+	if o := r.declared(name); o != nil && r.may(c.agent, o) {
+		return o
 	}
 	return nil
 }

@@ -8,10 +8,12 @@ func orders() []order {
 	why := param{name: "why", label: "Why", kind: aLine, optional: true}
 	agent := param{name: "agent", label: "Agent", kind: anAgent}
 	queue := param{name: "queue", label: "Queue", kind: aQueue}
+	key := param{name: "key", label: "Reply", kind: aKey}
+	newKey := param{name: "key", label: "Key", kind: aWord}
 	const supervisor, admin = config.Supervisor, config.Admin
 	return []order{
 		{name: "help", help: "lists what you can do here and now, or explains one command", run: (*Relay).help,
-			params: []param{{name: "command", label: "Command", kind: aWord, optional: true}}},
+			params: []param{{name: "command", label: "Command", kind: aLine, optional: true}}},
 
 		{name: "take", help: "makes a conversation yours: one that waits or is offered to you, or (supervisors) a colleague's",
 			params: []param{thread}, here: isNotMine, run: (*Relay).take},
@@ -29,6 +31,18 @@ func orders() []order {
 		{name: "leave", help: "ends your !join", params: []param{thread}, here: hasJoined, run: (*Relay).leave},
 		{name: "write", help: "begins a conversation with a customer who has written before, or whose domain the configuration allows",
 			params: []param{{name: "account", label: "Customer's address", kind: anAccount}, queue, {name: "text", label: "Text", kind: aText}}, run: (*Relay).write},
+
+		{name: "c", help: "sends a canned reply; {words}, {1} and so on stand for what follows its key",
+			params: []param{thread, {name: "key", label: "Reply", kind: aKey}, {name: "words", label: "Words", kind: aText, optional: true}}, run: (*Relay).sendReply},
+		{name: "canned", also: []string{"canned list"}, help: "lists the canned replies that you can send", run: (*Relay).cannedList},
+		{name: "canned add", help: "makes a canned reply of your own; {name}, {agent}, {queue}, {words}, {1} and so on are filled in",
+			params: []param{newKey, {name: "text", label: "Text", kind: aText}}, run: (*Relay).cannedAdd},
+		{name: "canned edit", help: "changes a canned reply of yours",
+			params: []param{key, {name: "text", label: "Text", kind: aText}}, run: (*Relay).cannedEdit},
+		{name: "canned remove", help: "throws a canned reply of yours away", params: []param{key}, run: (*Relay).cannedRemove},
+		{name: "canned share", who: supervisor, help: "gives a copy of a canned reply of yours to a queue's agents",
+			params: []param{key, queue}, run: (*Relay).cannedShare},
+		{name: "canned unshare", who: supervisor, help: "takes one away from them", params: []param{key, queue}, run: (*Relay).cannedUnshare},
 
 		{name: "note", help: "keeps a note about the customer, for colleagues alone",
 			params: []param{thread, {name: "text", label: "Note", kind: aText}}, run: (*Relay).note_},

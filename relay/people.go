@@ -30,6 +30,7 @@ const (
 	tableSession   = "session"   // muc's rows
 	tableRoom      = "room"      // local name of a room that somebody made → number of the record of that
 	tableStaff     = "staff"     // bare JID → what admins said of somebody while the desk ran
+	tableCanned    = "canned"    // owner \x00 key → canned reply
 	tableRetracted = "retracted" // id of a group message, or room, author and his id for it → number of the record that took it back
 )
 

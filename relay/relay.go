@@ -70,6 +70,7 @@ type Relay struct {
 	visited     []uint64                                   // threads whose case room may be empty
 	leavers     []leaver                                   // in order of time
 	refusedBy   string                                     // who was asked in a transfer and declined, in this step
+	canned      map[string]replies                         // by agent or queue, see ofQueue
 	forms       map[string][]formSession                   // of commands, by agent, oldest first
 	accounts    map[string]map[stanza.JID]dispatch.Session // presences of agents' accounts, by bare and full JID
 

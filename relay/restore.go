@@ -52,6 +52,9 @@ func (r *Relay) restore() error {
 	}
 	r.snapshotAt = r.next + snapshotEvery
 	r.row(tableMeta, "customers", &r.lastCustomer)
+	if err := r.restoreCanned(); err != nil {
+		return err
+	}
 	if err := r.restoreRooms(); err != nil {
 		return err
 	}

@@ -51,6 +51,12 @@ func judge(text string) (verdict, string) {
 	return v, rest
 }
 
+// innocent reports whether the command rule has nothing to say of a text: it may be sent as it is.
+func innocent(text string) bool {
+	v, rest := judge(text)
+	return v == plain && rest == text
+}
+
 // cutMark removes a leading ! in either of its spellings.
 func cutMark(s string) (string, bool) {
 	if t, ok := strings.CutPrefix(s, "!"); ok {

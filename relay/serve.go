@@ -107,8 +107,9 @@ func (r *Relay) write(c *call) (string, error) {
 	if jid.Domain() == r.front.domain || jid.Domain() == r.back.domain {
 		return "", refuse("%s is the desk itself.", jid)
 	}
-	if _, text := judge(c.text("text")); text == "" {
-		return "", misused("there is nothing to send.")
+	v, text := judge(c.text("text"))
+	if v != plain || text == "" {
+		return "", misused("that is nothing to send to a customer.")
 	}
 	if cust == nil {
 		cust = r.newCustomer(jid)
@@ -118,7 +119,7 @@ func (r *Relay) write(c *call) (string, error) {
 	if t != nil {
 		in.Thread, in.Saved = t.N, t.Saved
 	}
-	w := &words{Body: c.text("text")}
+	w := &words{Body: text}
 	if err := r.decide(in, &utterance{thread: t, customer: cust, words: w}); err != nil {
 		if c.about = t; t == nil {
 			return "", refuse("%s", r.explain(err, &thread{Queue: c.line.name, customer: cust}))
