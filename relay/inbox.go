@@ -16,6 +16,8 @@ const (
 type event struct {
 	side *side
 	component.Event
+
+	found *search // one that has ended, or nil
 }
 
 // inbox holds what the readers handed over and the loop has not taken yet.

@@ -53,6 +53,8 @@ func orders() []order {
 		{name: "info", help: "tells who the customer is, with whom he talked, tags, notes, waiting times", params: []param{thread}, run: (*Relay).info},
 		{name: "last", help: "shows the last messages of a thread, and notes",
 			params: []param{thread, {name: "how many", label: "How many", kind: aNumber, least: 1, most: 50, optional: true}}, run: (*Relay).last},
+		{name: "find", help: "looks for words in all conversations that you may see, notes, case rooms and the lobby; newest first",
+			params: []param{{name: "words", label: "Words", kind: aLine}}, run: (*Relay).searchLog},
 		{name: "why", help: "tells why this agent: who was free, who was not, the draw", params: []param{thread}, run: (*Relay).explainWhy},
 
 		{name: "queue", help: "shows who waits in your queues, and what is yours", run: (*Relay).queue_},

@@ -71,6 +71,9 @@ type Relay struct {
 	leavers     []leaver                                   // in order of time
 	refusedBy   string                                     // who was asked in a transfer and declined, in this step
 	canned      map[string]replies                         // by agent or queue, see ofQueue
+	searches    int                                        // under way
+	beside      sync.WaitGroup                             // of what runs beside the loop
+	life        context.Context                            // ends with Run
 	forms       map[string][]formSession                   // of commands, by agent, oldest first
 	accounts    map[string]map[stanza.JID]dispatch.Session // presences of agents' accounts, by bare and full JID
 
@@ -199,6 +202,7 @@ func (r *Relay) Ready() <-chan struct{} { return r.ready }
 func (r *Relay) Run(ctx context.Context) error {
 	links, stop := context.WithCancel(ctx)
 	defer stop()
+	r.life = links
 	var wg sync.WaitGroup
 	for _, s := range []*side{r.front, r.back} {
 		wg.Go(func() { s.link.Run(links) })
@@ -212,6 +216,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	stop()
 	r.inbox.close()
 	<-closed
+	r.beside.Wait()
 	if err == nil {
 		err = r.finish()
 	}
@@ -338,6 +343,8 @@ func (r *Relay) tickClock() {
 
 func (r *Relay) handle(e *event) {
 	switch {
+	case e.found != nil:
+		r.found(e.found)
 	case e.Kind == component.Up:
 		r.up(e.side)
 	case e.Kind == component.Down:
