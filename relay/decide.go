@@ -35,6 +35,7 @@ func (r *Relay) fact(f *dispatch.Fact, u *utterance) {
 		}
 		e.words = u.words
 		r.noteWords(t, f.By, e)
+		r.counted(f, t)
 		return
 	}
 	archive := ""
@@ -45,8 +46,6 @@ func (r *Relay) fact(f *dispatch.Fact, u *utterance) {
 	case dispatch.Opened:
 		r.opened(f, u, r.note(store.Customers, archive, e))
 		return
-	}
-	switch f.Kind {
 	case dispatch.Assigned:
 		r.giveMissed(f.Thread, f.Agent)
 	case dispatch.Sought, dispatch.DutySet:
@@ -60,6 +59,7 @@ func (r *Relay) fact(f *dispatch.Fact, u *utterance) {
 	if t == nil {
 		return
 	}
+	r.counted(f, t)
 	switch f.Kind {
 	case dispatch.Assigned:
 		r.assigned(f, t)
@@ -95,6 +95,7 @@ func (r *Relay) opened(f *dispatch.Fact, u *utterance, e *entry) {
 	}
 	t.Opened, t.Saved, t.told, t.Consulted = e.seq, nil, nil, nil
 	t.Missed, t.MissedBy, t.MissedTill = 0, "", 0
+	r.counted(f, t)
 	r.saveThread(t)
 	r.fresh = append(r.fresh, t.N)
 	r.stale = true

@@ -76,6 +76,8 @@ func orders() []order {
 			params: []param{thread, {name: "days", label: "Days", kind: aNumber, least: 1, most: 3650, optional: true}, {name: "why", label: "Why", kind: aLine}}, run: (*Relay).block},
 		{name: "unblock", who: supervisor, help: "lets a blocked customer write again", params: []param{thread}, run: (*Relay).unblock},
 		{name: "agents", who: supervisor, help: "lists the agents, their roles and queues", run: (*Relay).agents},
+		{name: "stats", who: supervisor, help: "tells what was done in the last 7 days, or as many as you say, by queue and agent",
+			params: []param{{name: "queue", label: "Queue", kind: aQueue, optional: true}, {name: "days", label: "Days", kind: aNumber, least: 1, most: maxStatsDays, optional: true}}, run: (*Relay).stats},
 		{name: "announce", who: supervisor, help: "says something to all agents", params: []param{{name: "text", label: "Text", kind: aText}}, run: (*Relay).announce},
 
 		{name: "open", who: admin, help: "opens a queue again", params: []param{queue}, run: (*Relay).open_},

@@ -31,6 +31,7 @@ const (
 	tableRoom      = "room"      // local name of a room that somebody made → number of the record of that
 	tableStaff     = "staff"     // bare JID → what admins said of somebody while the desk ran
 	tableCanned    = "canned"    // owner \x00 key → canned reply
+	tableStats     = "stats"     // day \x00 queue or agent → tally
 	tableRetracted = "retracted" // id of a group message, or room, author and his id for it → number of the record that took it back
 )
 
@@ -68,6 +69,8 @@ type thread struct {
 	MissedBy   string           `json:"missed_by,omitempty"`
 	MissedTill uint64           `json:"missed_till,omitempty"`
 	Saved      *dispatch.Thread `json:"saved,omitempty"`
+
+	Answered bool `json:"answered,omitempty"` // somebody has written in the last conversation
 
 	Tags      []string `json:"tags,omitempty"`
 	Notes     []uint64 `json:"notes,omitempty"`     // records
