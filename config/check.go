@@ -25,6 +25,9 @@ type checker struct {
 	dir    string
 	env    func(string) (string, bool)
 	mode   fs.FileMode
+
+	zone     *time.Location // of the queues that name none
+	holidays map[Date][]Span
 }
 
 func (k *checker) check() {
@@ -37,6 +40,7 @@ func (k *checker) check() {
 	k.links()
 	k.web()
 	k.agents()
+	k.zones()
 	k.queues()
 	k.members()
 	k.creators()
@@ -166,6 +170,7 @@ func (k *checker) agent(path string, a *Person, jids map[string]bool, names map[
 		a.Role = Agent
 	}
 	k.oneOf(join(path, "role"), string(a.Role), string(Agent), string(Supervisor), string(Admin))
+	k.skills(join(path, "skills"), a.Skills)
 
 	at := join(path, "jid")
 	if a.JID == "" {
@@ -222,9 +227,9 @@ func (k *checker) queues() {
 		k.fault("queue", "these are %d; at most %d are possible", len(c.Queues), maxQueues)
 		return
 	}
-	var everybody []string
-	for _, a := range c.Agents {
-		everybody = append(everybody, a.JID)
+	var all []string
+	for _, q := range c.Queues {
+		all = append(all, q.Name)
 	}
 	names := map[string]bool{}
 	for i := range c.Queues {
@@ -238,11 +243,8 @@ func (k *checker) queues() {
 			q.Title = q.Name
 		}
 		k.text(join(path, "title"), q.Title)
-		if k.given[join(path, "agents")] {
-			k.queueAgents(join(path, "agents"), q, everybody)
-		} else {
-			q.Agents, q.Everybody = slices.Clone(everybody), true
-		}
+		k.queueAgents(path, q)
+		k.serving(path, q, all)
 	}
 	k.webQueue(names)
 }
@@ -258,31 +260,6 @@ func (k *checker) queueName(path, name string) {
 		k.fault(path, "%q cannot stand before the @ of an address: write at most %d letters, digits, dots and hyphens, as \"support\"", name, maxNames)
 	case local != name:
 		k.fault(path, "an address is spelt in lower case: write %q", local)
-	}
-}
-
-func (k *checker) queueAgents(path string, q *Queue, everybody []string) {
-	if len(q.Agents) == 0 {
-		k.fault(path, "queue %q has no agent: name some, or leave the key out for all of them", q.Name)
-	}
-	seen := map[string]bool{}
-	for i, name := range q.Agents {
-		jid := name
-		if local, host, problem := account(name); problem == "" {
-			jid = local + "@" + host
-		}
-		q.Agents[i] = jid
-		if !slices.Contains(everybody, jid) {
-			hint := meant(jid, everybody)
-			if hint == "" {
-				hint = ": write an [[agent]] with this jid, or leave it out here"
-			}
-			k.fault(path, "%q is no [[agent]]%s", name, hint)
-		}
-		if seen[jid] {
-			k.fault(path, "%q is there twice: leave one out", name)
-		}
-		seen[jid] = true
 	}
 }
 
@@ -307,12 +284,24 @@ func (k *checker) members() {
 func (k *checker) times() {
 	t := k.config.Times
 	for _, at := range []struct {
-		path string
-		time time.Duration
-	}{{"times.grace", t.Grace}, {"times.answer", t.Answer}, {"times.cool_down", t.CoolDown}, {"times.hand_over", t.HandOver}, {"times.long_wait", t.LongWait}} {
-		if at.time < time.Second || at.time > 24*time.Hour {
-			k.fault(at.path, "%v cannot be: write a time from \"1s\" to \"24h\"", at.time)
-		}
+		path  string
+		time  time.Duration
+		least time.Duration
+	}{
+		{"times.grace", t.Grace, time.Second}, {"times.answer", t.Answer, time.Second}, {"times.cool_down", t.CoolDown, time.Second},
+		{"times.hand_over", t.HandOver, time.Second}, {"times.long_wait", t.LongWait, time.Second}, {"times.wrap_up", t.WrapUp, 0}, {"times.gap", t.Gap, 0},
+	} {
+		k.time(at.path, at.time, at.least, 24*time.Hour)
+	}
+	if n := k.config.BotTurns; n < 1 || n > 1000 {
+		k.fault("bot_turns", "write a number from 1 to 1000")
+	}
+}
+
+// time checks the bounds of one.
+func (k *checker) time(path string, d, least, most time.Duration) {
+	if d < least || d > most {
+		k.fault(path, "%v cannot be: write a time from %q to \"%dh\"", d, least, int(most.Hours()))
 	}
 }
 

@@ -41,6 +41,10 @@ type Config struct {
 	Log         string   `toml:"log"`          // debug, info, warn, error; default info
 	IdleIsAway  bool     `toml:"idle_is_away"` // a client that says away by itself (XEP-0319) counts as away; default false
 
+	TimeZone string   `toml:"time_zone"` // of the queues that name none; default UTC
+	Holidays []string `toml:"holidays"`  // of the queues that name none
+	BotTurns int      `toml:"bot_turns"` // how often a bot says something before people take over, 1 to 1000; default 30
+
 	AgentsCreate bool `toml:"-"` // create_rooms is "agents"
 }
 
@@ -61,30 +65,25 @@ type Link struct {
 	WriteTo []string `toml:"write_to"`
 }
 
-// Queue is one [[queue]].
-type Queue struct {
-	Name   string   `toml:"name"`   // localpart of the address
-	Title  string   `toml:"title"`  // shown; default: name
-	Agents []string `toml:"agents"` // bare JIDs of [[agent]]; absent: all of them, and after Load they are listed here
-
-	Everybody bool `toml:"-"` // agents is absent
-}
-
 // Person is one [[agent]].
 type Person struct {
-	JID      string `toml:"jid"`
-	Name     string `toml:"name"`     // nick in the lobby; default: localpart
-	Role     Role   `toml:"role"`     // default agent
-	Capacity int    `toml:"capacity"` // conversations at once, 1 to 1000; default 5
+	JID      string   `toml:"jid"`
+	Name     string   `toml:"name"`                     // nick in the lobby; default: localpart
+	Role     Role     `toml:"role"`                     // default agent
+	Capacity int      `toml:"capacity"`                 // conversations at once, 1 to 1000; default 5
+	Skills   []string `toml:"skills" json:",omitempty"` // languages and topics, a word each; after Load in lower case
+	Bot      bool     `toml:"bot" json:"Bot,omitempty"` // a program
 }
 
-// Times are written as "60s", "5m"; each is from 1 s to 24 h.
+// Times are written as "60s", "5m"; each is from 1 s to 24 h, where nothing else is said.
 type Times struct {
 	Grace    time.Duration `toml:"grace"`     // default 60 s
 	Answer   time.Duration `toml:"answer"`    // default 60 s
 	CoolDown time.Duration `toml:"cool_down"` // default 5 min
 	HandOver time.Duration `toml:"hand_over"` // default 2 min
 	LongWait time.Duration `toml:"long_wait"` // default 5 min
+	WrapUp   time.Duration `toml:"wrap_up"`   // from 0; default 0
+	Gap      time.Duration `toml:"gap"`       // from 0; default 0
 }
 
 // Web is [web], the customers' page.
@@ -151,6 +150,8 @@ func parse(text, dir string, env func(string) (string, bool), mode fs.FileMode) 
 		Times:       Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute, HandOver: 2 * time.Minute, LongWait: 5 * time.Minute},
 		Log:         "info",
 		CreateRooms: Creators{everyAgent},
+		TimeZone:    "UTC",
+		BotTurns:    30,
 	}
 	r := newReader(text)
 	r.read(c, raw)

@@ -54,13 +54,14 @@ host = "web.example"
 		Data: "/etc/frontdesk/frontdesk.db",
 		Front: Link{Domain: "help.customers.example", Server: "127.0.0.1:5347", Secret: "a", Name: "Help desk",
 			Customers: []string{"customers.example", "web.example"}},
-		Desk:   Link{Domain: "desk.agents.example", Server: "127.0.0.1:5347", Secret: "b", Name: "Desk"},
-		Queues: []Queue{{Name: "support", Title: "support", Agents: both, Everybody: true}},
+		Desk: Link{Domain: "desk.agents.example", Server: "127.0.0.1:5347", Secret: "b", Name: "Desk"},
+		Queues: []Queue{{Name: "support", Title: "support", Agents: both, Everybody: true,
+			LevelWait: 2 * time.Minute, SkillWait: 2 * time.Minute, Strategy: "random", Mode: "push"}},
 		Agents: []Person{{JID: both[0], Name: "anna", Role: Agent, Capacity: 5}, {JID: both[1], Name: "bob", Role: Agent, Capacity: 5}},
 		Times:  Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute, HandOver: 2 * time.Minute, LongWait: 5 * time.Minute},
 		Web: Web{Listen: "127.0.0.1:8080", WebSocket: "ws://127.0.0.1:5280/xmpp-websocket", Host: "web.example",
 			Queue: "support"},
-		Log: "info", CreateRooms: both, AgentsCreate: true,
+		Log: "info", CreateRooms: both, AgentsCreate: true, TimeZone: "UTC", BotTurns: 30,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -81,7 +82,7 @@ func TestFaults(t *testing.T) {
 			"line 4: front.severs: no such key (did you mean \"server\"?)\n" +
 				"line 7: desks: no such key (did you mean \"desk\"?)"},
 		{"unknown key, nothing near", "[[agent]]\njid = \"bob", "[[agent]]\nphone = 1\njid = \"bob",
-			"line 16: agent.phone: no such key; known here: jid, name, role, capacity"},
+			"line 16: agent.phone: no such key; known here: jid, name, role, capacity, skills, bot"},
 		{"types", "secret = \"b\"\n", "secret = 5\ntls = \"yes\"\n[times]\ngrace = 60\nanswer = \"a minute\"\n[web]\norigins = [1]\n",
 			"line 10: desk.secret: write text in quotes, as \"text\"\n" +
 				"line 11: desk.tls: write true or false\n" +
@@ -160,6 +161,51 @@ func TestFaults(t *testing.T) {
 				`line 19: queue.agents: "x@y" is no [[agent]]: write an [[agent]] with this jid, or leave it out here`},
 		{"queue without agents", "", "[[queue]]\nname = \"sales\"\nagents = []",
 			`line 19: queue.agents: queue "sales" has no agent: name some, or leave the key out for all of them`},
+		{"agents by domain and skill", "", "skills = [\"Fr\", \"a b\", \"fr\"]\n[[queue]]\nname = \"sales\"\nagents = [\"agents.exampel\", \"sales.example\", \"carol\"]\nagents_with = [\"fr\", \"fz\", \"billing\"]",
+			`line 17: agent.skills: "a b" is no skill: write one word of at most 32 bytes, as "fr" or "billing"` + "\n" +
+				`line 17: agent.skills: "fr" is there twice: leave one out` + "\n" +
+				`line 20: queue.agents: "agents.exampel" is no [[agent]] (did you mean "agents.example"?)` + "\n" +
+				`line 20: queue.agents: "carol" is no [[agent]]: write an account of one, or a domain that some have` + "\n" +
+				`line 20: queue.agents: "sales.example" is no [[agent]]: write an account of one, or a domain that some have` + "\n" +
+				`line 21: queue.agents_with: no [[agent]] has the skill "billing": give it to some [[agent]], as skills = ["billing"], or leave it out here` + "\n" +
+				`line 21: queue.agents_with: no [[agent]] has the skill "fz" (did you mean "fr"?)`},
+		{"lines of agents", "", "[[queue]]\nname = \"sales\"\nsecond = [\"bob@agents.example\", \"agents.example\"]\nreserve = [\"Bob@agents.example\"]\nlevel_wait = \"0s\"",
+			`line 19: queue.second: "bob@agents.example" is in more than one of agents, second and reserve: leave it in one` + "\n" +
+				`line 21: queue.level_wait: 0s cannot be: write a time from "1s" to "24h"`},
+		{"choosing", "", "[[queue]]\nname = \"sales\"\nstrategy = \"least-bussy\"\nmode = \"ring\"\nsame_agent = \"0s\"\npriority = 101\nidle = \"200h\"\nskill_wait = 5",
+			`line 19: queue.strategy: "least-bussy" is not known (did you mean "least-busy"?): write one of random, round-robin, least-busy, longest-idle` + "\n" +
+				`line 20: queue.mode: "ring" is not known: write one of push, offer, all` + "\n" +
+				`line 21: queue.same_agent: write "always", "never" or a time from "1s" to "8760h"` + "\n" +
+				`line 22: queue.priority: write a number from -100 to 100` + "\n" +
+				`line 23: queue.idle: 200h0m0s cannot be: write a time from "1s" to "168h"` + "\n" +
+				`line 24: queue.skill_wait: write a time with its unit in quotes, as "90s" or "5m"`},
+		{"overflow", "", "[[queue]]\nname = \"sales\"\noverflow = \"sales\"\n[[queue]]\nname = \"help\"\noverflow = \"suport\"\n[[queue]]\nname = \"more\"\noverflow_after = \"5m\"",
+			`line 19: queue.overflow: "sales" is this queue itself: name another one` + "\n" +
+				`line 22: queue.overflow: "suport" is no [[queue]] (did you mean "support"?)` + "\n" +
+				`line 25: queue.overflow_after: has no effect without overflow: name the queue that helps, as overflow = "sales"`},
+		{"hours", "", "hours = 1\n[[queue]]\nname = \"a\"\nhours = []\n[[queue]]\nname = \"b\"\ntime_zone = \"Europe/Berlin\"\n[[queue]]\nname = \"c\"\n" +
+			"hours = [\"mon-frei 9:00-17:00\", \"mon 9-17\", \"tue\", \"wed 9:00-25:00\", \"thu,mon-fri 9:00-10:00\", \"sat 8:00-8:00\", \"sun 9:00-12:00 11:00-13:00\"]\ntime_zone = \"Berlin\"\nholidays = [\"25.12.2026\", \"2026-12-25 10:00-9:00\", \"2026-01-01\", \"2026-01-01\"]",
+			`line 17: agent.hours: no such key; known here: jid, name, role, capacity, skills, bot` + "\n" +
+				`line 20: queue.hours: the queue would never be open: leave the key out for always, or write hours as "mon-fri 9:00-17:00"` + "\n" +
+				`line 23: queue.time_zone: has no effect without hours: write when the queue is open, as hours = ["mon-fri 9:00-17:00"]` + "\n" +
+				`line 26: queue.hours: "mon 9-17": "9-17" is no time from 0:00 to 24:00; write days and times as "mon-fri 9:00-12:30 13:00-17:00"` + "\n" +
+				`line 26: queue.hours: "mon-frei 9:00-17:00": "mon-frei" is no day of sun, mon, tue, wed, thu, fri, sat; write days and times as "mon-fri 9:00-12:30 13:00-17:00"` + "\n" +
+				`line 26: queue.hours: "sat 8:00-8:00": "8:00-8:00" is no time at all; write days and times as "mon-fri 9:00-12:30 13:00-17:00"` + "\n" +
+				`line 26: queue.hours: "thu,mon-fri 9:00-10:00": thu is there twice; write days and times as "mon-fri 9:00-12:30 13:00-17:00"` + "\n" +
+				`line 26: queue.hours: "tue": days or times are missing; write days and times as "mon-fri 9:00-12:30 13:00-17:00"` + "\n" +
+				`line 26: queue.hours: "wed 9:00-25:00": "9:00-25:00" is no time from 0:00 to 24:00; write days and times as "mon-fri 9:00-12:30 13:00-17:00"` + "\n" +
+				`line 26: queue.hours: two times of Sunday overlap: write one of them` + "\n" +
+				`line 27: queue.time_zone: "Berlin" is no time zone: write one as "Europe/Berlin" or "UTC"` + "\n" +
+				`line 28: queue.holidays: "2026-12-25 10:00-9:00": that is past midnight; write holidays as "2026-12-25", or with hours as "2026-12-24 9:00-12:00"` + "\n" +
+				`line 28: queue.holidays: "25.12.2026" begins with no date: write holidays as "2026-12-25", or with hours as "2026-12-24 9:00-12:00"` + "\n" +
+				`line 28: queue.holidays: 2026-01-01 is there twice: leave one out`},
+		{"no picture", "", "[[queue]]\nname = \"a\"\npicture = \"config.go\"\n[[queue]]\nname = \"b\"\npicture = \"none.png\"",
+			`line 19: queue.picture: config.go is no picture in PNG, JPEG, GIF or WebP` + "\n" +
+				`line 22: queue.picture: open none.png: no such file or directory`},
+		{"bots and zones", "\n[front]", "bot_turns = 0\ntime_zone = \"\"\nholidays = [\"\"]\n[front]",
+			`line 1: bot_turns: write a number from 1 to 1000` + "\n" +
+				`line 2: time_zone: "" is no time zone: write one as "Europe/Berlin" or "UTC"` + "\n" +
+				`line 3: holidays: "" begins with no date: write holidays as "2026-12-25", or with hours as "2026-12-24 9:00-12:00"`},
 		{"creators", "\n[front]", "create_rooms = [\"customers.example\", \"a b\"]\n[front]",
 			`line 1: create_rooms: "a b" is no domain: write one as "agents.example"` + "\n" +
 				`line 1: create_rooms: "customers.example" is a customers' host (front.customers, web.host), and nobody from there gets into the desk: leave it out`},
@@ -261,6 +307,80 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
+// TestQueue reads a queue with every key.
+func TestQueue(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.png"), []byte("\x89PNG\r\n\x1a\n..."), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Parse("holidays = [\"2026-12-25\", \"2026-12-24 9:00-12:00\"]\n"+good+`
+skills = ["FR"]
+[[agent]]
+jid = "carol@second.example"
+[[agent]]
+jid = "dora@reserve.example"
+bot = true
+[[queue]]
+name = "sales"
+agents = ["anna@agents.example"]
+agents_with = ["fr"]
+second = ["second.example"]
+reserve = ["Dora@reserve.example"]
+level_wait = "1m"
+skill_wait = "3m"
+strategy = "least-busy"
+mode = "offer"
+same_agent = "48h"
+priority = -3
+overflow = "support"
+overflow_after = "10m"
+hours = ["Mon-Wed 9:00-12:30 13:00-17:00", "fri 22:00-6:00", "sat-sun 20:00-24:00"]
+time_zone = "Europe/Berlin"
+idle = "20m"
+gone = "10m"
+picture = "a.png"
+[[queue]]
+name = "night"
+same_agent = "never"
+second = ["reserve.example"]
+hours = ["sun-sat 0:00-24:00"]
+holidays = []
+[times]
+wrap_up = "0s"
+gap = "5s"
+`, dir, environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	anna, bob, carol, dora := "anna@agents.example", "bob@agents.example", "carol@second.example", "dora@reserve.example"
+	berlin, _ := time.LoadLocation("Europe/Berlin")
+	day := []Span{{540, 750}, {780, 1020}}
+	want := Queue{Name: "sales", Title: "sales", Agents: []string{anna, bob, carol, dora}, Named: []string{anna}, AgentsWith: []string{"fr"},
+		Second: []string{"second.example"}, Reserve: []string{dora}, LevelWait: time.Minute, SkillWait: 3 * time.Minute, Strategy: "least-busy",
+		Mode: "offer", SameAgent: Within(48 * time.Hour), Priority: -3, Overflow: "support", OverflowAfter: 10 * time.Minute,
+		Hours: []string{"Mon-Wed 9:00-12:30 13:00-17:00", "fri 22:00-6:00", "sat-sun 20:00-24:00"}, TimeZone: "Europe/Berlin",
+		Holidays: []string{"2026-12-25", "2026-12-24 9:00-12:00"}, Idle: 20 * time.Minute, Gone: 10 * time.Minute, Picture: filepath.Join(dir, "a.png"),
+		Week: &Week{Zone: berlin, Days: [7][]Span{{{1200, 1440}}, day, day, day, nil, {{1320, 1440}}, {{0, 360}, {1200, 1440}}},
+			Holidays: map[Date][]Span{{2026, 12, 25}: nil, {2026, 12, 24}: {{540, 720}}}},
+		Photo: Photo{"image/png", "iVBORw0KGgouLi4=", "b4c36d07c9b3a21891dd8686ea5cb543fa0815e0"}}
+	if got := c.Queues[1]; !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	night := c.Queues[2]
+	for i, line := range []int{First, First, First, Second} {
+		if got := night.Line(&c.Agents[i]); got != line {
+			t.Errorf("%s is in line %d, want %d", c.Agents[i].JID, got, line)
+		}
+	}
+	if night.SameAgent != Never || len(night.Week.Holidays) != 0 || night.Week.Zone != time.UTC || !night.Everybody || !c.Agents[3].Bot {
+		t.Errorf("got %+v", night)
+	}
+	if c.Times.Gap != 5*time.Second || !slices.Equal(c.Agents[1].Skills, []string{"fr"}) {
+		t.Errorf("got %+v, %+v", c.Times, c.Agents[1])
+	}
+}
+
 var comment = regexp.MustCompile(`(?m)^#(\w+ = .*)$`)
 
 // TestExample: the example loads, knows every key, and what stands behind a #
@@ -272,7 +392,7 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	full := comment.ReplaceAllStringFunc(Example, func(line string) string {
-		for _, other := range []string{"secret_", "tls_ca", "agent_client"} { // not with what stands beside them
+		for _, other := range []string{"secret_", "tls_ca", "agent_client", "agents_with", "second", "reserve", "overflow", "picture"} { // not with what stands beside them
 			if strings.HasPrefix(line, "#"+other) {
 				return line
 			}
@@ -286,7 +406,9 @@ func TestExample(t *testing.T) {
 	// These have an example, not a default.
 	got.Members, got.Web.Origins, got.Front.WriteTo = plain.Members, plain.Web.Origins, plain.Front.WriteTo
 	got.Queues[0].Title, got.Agents[0].Name = plain.Queues[0].Title, plain.Agents[0].Name
-	got.Queues[0].Everybody = plain.Queues[0].Everybody
+	got.Holidays, got.Agents[0].Skills = plain.Holidays, plain.Agents[0].Skills
+	q, was := &got.Queues[0], &plain.Queues[0]
+	q.Everybody, q.Named, q.Hours, q.Week, q.TimeZone, q.Holidays, q.Idle, q.Gone = was.Everybody, was.Named, was.Hours, was.Week, was.TimeZone, was.Holidays, was.Idle, was.Gone
 	if !reflect.DeepEqual(got, plain) {
 		t.Errorf("uncommented: %+v\nas it is:    %+v", got, plain)
 	}

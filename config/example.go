@@ -29,7 +29,7 @@ func (s Start) File() string {
 	var agents strings.Builder
 	for _, jid := range s.Agents {
 		fmt.Fprintf(&agents, "[[agent]]\njid = %s\n", strconv.Quote(jid))
-		agents.WriteString("#name = \"Anna\"\n#role = \"agent\"\n#capacity = 5\n\n")
+		agents.WriteString("#name = \"Anna\"\n#role = \"agent\"\n#capacity = 5\n#skills = [\"en\", \"billing\"]\n#bot = false\n\n")
 	}
 	values := []string{
 		`domain = "help.customers.example"`, "domain = " + strconv.Quote(s.Front),
@@ -52,5 +52,7 @@ jid = "anna@agents.example"
 #name = "Anna"
 #role = "agent"
 #capacity = 5
+#skills = ["en", "billing"]
+#bot = false
 
 `

@@ -9,6 +9,8 @@ import (
 	"time"
 )
 
+const maxWithin = 365 * 24 * time.Hour
+
 // reader copies a decoded file into a Config and notes what does not fit, all
 // of it, with its place. A path is a key with the number of each [[table]] on
 // its way, as in "agent[2].jid".
@@ -83,6 +85,23 @@ func (r *reader) value(path string, raw any, to reflect.Value) {
 			}
 		}
 		r.mismatch(path, `write a time with its unit in quotes, as "90s" or "5m"`)
+		return
+	case Within:
+		if text, ok := raw.(string); ok {
+			d, err := time.ParseDuration(text)
+			switch {
+			case text == "always":
+				to.SetInt(int64(Always))
+				return
+			case text == "never":
+				to.SetInt(int64(Never))
+				return
+			case err == nil && d >= time.Second && d <= maxWithin:
+				to.SetInt(int64(d))
+				return
+			}
+		}
+		r.mismatch(path, `write "always", "never" or a time from "1s" to "8760h"`)
 		return
 	case []string:
 		r.texts(path, raw, to)
