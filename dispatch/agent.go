@@ -301,14 +301,19 @@ type AgentState struct {
 	Since    time.Time // of Avail
 	GraceEnd time.Time // zero: none. While the desk is paused: as it stood when the pause began
 	DutyEnd  time.Time // when Duty ends by itself; likewise
+	RestEnd  time.Time // until then he is given nothing new by the machine; likewise
+	Bot      bool
 	Load     int
-	Asked    int // transfers that are offered to him
+	Asked    int // conversations that are offered to him
 	Capacity int
 }
 
 func (d *Desk) state(a *agent) AgentState {
 	s := AgentState{ID: a.id, Avail: a.avail, Sessions: a.sessions, Duty: a.duty, Missed: a.missed,
-		Since: a.since, Load: a.owned.len(), Asked: a.asked, Capacity: a.most()}
+		Since: a.since, Load: a.owned.len(), Asked: a.asked, Capacity: a.most(), Bot: a.bot}
+	if a.rest.pos > 0 {
+		s.RestEnd = a.rest.at.Add(d.stood)
+	}
 	if a.grace.pos > 0 {
 		s.GraceEnd = a.grace.at.Add(d.stood)
 	}

@@ -192,6 +192,16 @@ func (a *agent) bar(t *thread, now time.Time) Bar {
 	return ""
 }
 
+// Barred tells of a conversation that waits why the machine gives it to nobody: of each agent of the queue who is no bot, at
+// most 32, what he is barred by, in the order of ID. Who is asked to take it is left out.
+func (d *Desk) Barred(n uint64) []Other {
+	t := d.threads[n]
+	if t == nil || t.Owner != "" {
+		return nil
+	}
+	return d.others(t, d.deskTime(d.clock), nil)
+}
+
 // others tells why the rest of the queue's agents were no candidates, chosen apart.
 func (d *Desk) others(t *thread, now time.Time, chosen *agent) []Other {
 	var all []Other

@@ -32,8 +32,7 @@ type Desk struct {
 	started bool      // the first Step since New or Restore has begun
 	clock   time.Time // of the present Step
 	facts   []Fact    // of the present Step
-	hourly  []*queue  // those with hours
-	hoursAt time.Time // when one of them next opens or closes
+	hoursAt time.Time // when a queue next opens or closes by its hours
 	stirred bool      // somebody is not asked any more since serve began
 	spilled bool      // a queue has closed or opened since the last settle
 	changed bool      // the config is another one since the last Step
@@ -85,9 +84,6 @@ func (d *Desk) configure(cfg Config) {
 		}
 		q.configure(&c)
 		d.staff(q, c.Agents)
-		if c.Hours != nil {
-			d.hourly = append(d.hourly, q)
-		}
 	}
 	d.hoursAt = time.Time{} // look at once
 }
@@ -104,7 +100,7 @@ func (d *Desk) Reconfigure(cfg Config) {
 		a.known, a.capacity, a.queues, a.bot = false, 0, nil, false
 		a.avail, a.free, a.woken = Offline, false, false
 	}
-	d.roster, d.woken, d.hourly = nil, nil, nil
+	d.roster, d.woken = nil, nil
 	d.configure(cfg)
 	for a, at := range since {
 		d.refresh(a, at)

@@ -154,7 +154,8 @@ func (d *Desk) tellHours() {
 		return
 	}
 	d.hoursAt = never
-	for _, q := range d.hourly {
+	for _, c := range d.cfg.Queues {
+		q := d.queues[c.Name]
 		if off := !q.hours.Open(d.clock); off != q.off {
 			d.emit(Fact{Kind: HoursSet, Queue: q.name, Shut: off})
 		}

@@ -720,6 +720,12 @@ func (d *Desk) servedBy(t *thread, queue string) {
 	t.queue = d.queue(queue)
 }
 
+// Vanished reports whether the customer of an open conversation has left and not come back.
+func (d *Desk) Vanished(n uint64) bool {
+	t := d.threads[n]
+	return t != nil && !t.parted.IsZero()
+}
+
 // Thread returns an open thread by number.
 func (d *Desk) Thread(n uint64) (Thread, bool) {
 	t := d.threads[n]

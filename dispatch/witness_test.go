@@ -805,6 +805,11 @@ func (w *witness) whole(d *Desk, now time.Time) error {
 	if c := d.Counts(); c.Open != len(w.threads) || c.Waiting != len(w.waiting) {
 		return fmt.Errorf("%d open and %d waiting, want %d and %d", c.Open, c.Waiting, len(w.threads), len(w.waiting))
 	}
+	for _, q := range w.cfg.Queues {
+		if !w.paused && w.off[q.Name] == q.Hours.Open(now) {
+			return fmt.Errorf("queue %s: off %v, which its hours do not say", q.Name, w.off[q.Name])
+		}
+	}
 	if w.steps++; w.thorough || w.steps%16 == 0 {
 		if err := w.clocks(d, now); err != nil {
 			return err
