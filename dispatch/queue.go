@@ -78,6 +78,14 @@ func (d *Desk) Line(queue string, limit int) []Thread {
 	return q.line.page(limit)
 }
 
+// Waiting counts who waits in a queue.
+func (d *Desk) Waiting(queue string) int {
+	if q := d.queues[queue]; q != nil {
+		return q.line.len()
+	}
+	return 0
+}
+
 // Place returns the place in line of a waiting thread, from 1; 0 if it does not wait. Work is O(log n) in the line.
 func (d *Desk) Place(thread uint64) int {
 	t := d.threads[thread]
@@ -167,6 +175,14 @@ func (d *Desk) tellHours() {
 
 // never is later than all deadlines.
 var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Closed reports whether a queue is closed by a supervisor, and whether it is by its hours.
+func (d *Desk) Closed(queue string) (byHand, byHours bool) {
+	if q := d.queues[queue]; q != nil {
+		return q.shut, q.off
+	}
+	return false, false
+}
 
 // Opens is when a queue that is closed by its hours opens; zero if it is open, or closed by a supervisor.
 func (d *Desk) Opens(queue string) time.Time {

@@ -20,13 +20,13 @@ type utterance struct {
 func (r *Relay) decide(in dispatch.Input, u *utterance) error {
 	facts, err := r.desk.Step(r.now, r.chance, in)
 	for i := range facts {
-		r.fact(&facts[i], u)
+		r.fact(&facts[i], u, facts[i+1:])
 	}
 	return err
 }
 
-// fact adds one fact's record, and what relay does about it.
-func (r *Relay) fact(f *dispatch.Fact, u *utterance) {
+// fact adds one fact's record, and what relay does about it. later are those of the same step that follow.
+func (r *Relay) fact(f *dispatch.Fact, u *utterance, later []dispatch.Fact) {
 	e := &entry{kind: uint16(f.Kind), fact: *f}
 	if f.Kind == dispatch.Said {
 		t := u.thread
@@ -55,6 +55,9 @@ func (r *Relay) fact(f *dispatch.Fact, u *utterance) {
 	}
 	r.note(store.Agents, archive, e)
 	r.stale = true
+	if f.Kind == dispatch.HoursSet {
+		r.turned(f)
+	}
 	t := r.thread(f.Thread)
 	if t == nil {
 		return
@@ -68,7 +71,7 @@ func (r *Relay) fact(f *dispatch.Fact, u *utterance) {
 	case dispatch.Closed:
 		r.closed(f, t)
 	default:
-		r.followed(f, t)
+		r.followed(f, t, later)
 	}
 	if f.Kind != dispatch.Closed && f.Kind != dispatch.Lingered {
 		r.rehost(t)
@@ -136,6 +139,9 @@ func (r *Relay) giveMissed(n uint64, agent string) {
 func (r *Relay) closed(f *dispatch.Fact, t *thread) {
 	t.Saved, t.Consulted = f.Saved, nil
 	r.saveThread(t)
+	if text, ok := textClosed[f.Reason]; ok {
+		r.tellAgent(t, f.Saved.Last, text)
+	}
 	if t.hosted {
 		t.hosted = false
 		r.rooming(r.rooms.Dismiss(r.now, caseLocal(t.N), stanza.MakeJID(lobby, r.back.domain, ""), "The conversation is closed."))

@@ -75,6 +75,9 @@ func (r *Relay) who(*call) (string, error) {
 			b.WriteString(" (" + why + ")")
 		}
 		fmt.Fprintf(&b, ", %d of %d", a.Load, a.Capacity)
+		if a.Bot {
+			b.WriteString(", a program")
+		}
 		if a.Asked > 0 {
 			fmt.Fprintf(&b, ", %d offered", a.Asked)
 		}
@@ -97,6 +100,9 @@ func (r *Relay) because(a *dispatch.AgentState) string {
 		all = append(all, said)
 	case a.Missed:
 		all = append(all, "missed an answer")
+	}
+	if a.RestEnd.After(r.now) {
+		all = append(all, fmt.Sprintf("had one a moment ago: nothing new for %s", howLong(a.RestEnd.Sub(r.now)+time.Second-1)))
 	}
 	if !a.GraceEnd.IsZero() {
 		all = append(all, "gone a moment ago")

@@ -3,6 +3,7 @@ package relay
 import (
 	"crypto/rand"
 	"slices"
+	"strings"
 	"time"
 
 	"frontdesk/component/stanza"
@@ -130,11 +131,20 @@ func (r *Relay) customerWrote(q *queue, c *customer, from stanza.JID, m *intake)
 		r.amend(t, "", w)
 		return
 	}
-	in := dispatch.CustomerSaid{Queue: q.name, Customer: c.N, Self: r.selfOf(c)}
+	in := dispatch.CustomerSaid{Queue: q.name, Customer: c.N, Self: r.selfOf(c), Wants: q.wants(w.Lang)}
 	if t != nil {
 		in.Thread, in.Saved = t.N, t.Saved
 	}
 	r.decide(in, &utterance{thread: t, customer: c, words: w})
+}
+
+// wants are the skills that a customer of a language should be given: the language, if somebody of the queue has it.
+func (q *queue) wants(lang string) string {
+	lang, _, _ = strings.Cut(strings.ToLower(lang), "-")
+	if !q.skills[lang] {
+		return ""
+	}
+	return lang
 }
 
 // amends reports whether the words change old ones instead of adding to them.
@@ -326,6 +336,7 @@ func (r *Relay) customerBounced(q *queue, s *stanza.Element) {
 		}
 		t.Lost = seq
 		r.saveThread(t)
+		r.decide(dispatch.CustomerGone{Thread: t.N}, nil)
 	}
 }
 
@@ -346,6 +357,10 @@ func (r *Relay) sentTo(t *thread, seq uint64) bool {
 
 // welcomeBack sends a customer who is there again what he missed of a thread.
 func (r *Relay) welcomeBack(t *thread) {
+	if r.desk.Vanished(t.N) {
+		delete(t.told, "left")
+		r.decide(dispatch.CustomerGone{Thread: t.N, Back: true}, nil)
+	}
 	if t.Lost == 0 {
 		return
 	}

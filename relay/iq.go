@@ -55,7 +55,11 @@ func (r *Relay) queueIQ(q *queue, s *stanza.Element) {
 	case s.Type() == "set" && p.Is(stanza.NSMAM, "query"):
 		r.customerArchive(q, s, p)
 	default:
-		r.send(r.front, personIQ(s, "account", "registered", q.title, queueFeatures))
+		reply := personIQ(s, "account", "registered", q.title, queueFeatures)
+		if card := reply.Child("vcard-temp", "vCard"); card != nil && q.photo.Type != "" {
+			card.Add(photoOf(q.photo))
+		}
+		r.send(r.front, reply)
 	}
 }
 

@@ -247,6 +247,9 @@ func (t *thread) called() string {
 
 // explainWhy tells how a thread came to its agent, as the log has it.
 func (r *Relay) explainWhy(c *call) (string, error) {
+	if d, open := r.desk.Thread(c.about.N); open && d.Owner == "" {
+		return r.whyWaits(c.about, &d), nil
+	}
 	r.flush()
 	page, _, err := r.sift(c.about.archive, store.Query{Limit: 1, Last: true}, maxSifted, func(rec *store.Record) bool {
 		return rec.Kind == uint16(dispatch.Assigned)
@@ -265,17 +268,42 @@ func (r *Relay) explainWhy(c *call) (string, error) {
 	return r.account(c.about, &f), nil
 }
 
+// whyWaits tells why a conversation has nobody.
+func (r *Relay) whyWaits(t *thread, d *dispatch.Thread) string {
+	var b strings.Builder
+	b.WriteString(t.label() + " waits" + r.offeredTo(t.N))
+	if q := r.queues[d.Served()]; q == nil {
+		b.WriteString(", for a queue that is not in the configuration any more")
+	} else if byHand, byHours := r.desk.Closed(q.name); byHand {
+		b.WriteString(": the queue " + q.title + " was closed by hand")
+	} else if byHours {
+		b.WriteString(": the queue " + q.title + " is closed by its hours" + r.until(q))
+	} else if r.paused {
+		b.WriteString(": nobody is given anything until I have asked everybody's clients")
+	}
+	if d.Wants != "" {
+		b.WriteString(", for somebody with: " + d.Wants)
+	}
+	b.WriteString(".")
+	for _, o := range r.desk.Barred(t.N) {
+		fmt.Fprintf(&b, "\n%s %s.", r.nameOf(o.Agent), barNow[o.Why])
+	}
+	return b.String()
+}
+
 // account says an assignment in words.
 func (r *Relay) account(t *thread, f *dispatch.Fact) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s went to %s on %s", t.label(), r.nameOf(f.Agent), f.At.Format("02 Jan 15:04:05"))
 	switch f.Reason {
-	case dispatch.Random:
+	case dispatch.Random, dispatch.ByBot, dispatch.Reason(dispatch.RoundRobin), dispatch.Reason(dispatch.LeastBusy), dispatch.Reason(dispatch.LongestIdle):
 		var names []string
 		for _, a := range f.Candidates {
 			names = append(names, r.nameOf(a))
 		}
-		fmt.Fprintf(&b, ": drawn among %d who were free, number %d of: %s.", len(names), f.Draw+1, strings.Join(names, ", "))
+		fmt.Fprintf(&b, ": %s, number %d of: %s.", fmt.Sprintf(chosenText[f.Reason], len(names)), f.Draw+1, strings.Join(names, ", "))
+	case dispatch.Accepted:
+		b.WriteString(": who accepted when it was offered.")
 	case dispatch.SameAgent:
 		b.WriteString(": who had this customer last, and was free.")
 	case dispatch.ByHand:
@@ -293,9 +321,27 @@ func (r *Relay) account(t *thread, f *dispatch.Fact) string {
 	return b.String()
 }
 
+// chosenText says how one of several was chosen.
+var chosenText = map[dispatch.Reason]string{
+	dispatch.Random:                       "drawn among %d who were free",
+	dispatch.ByBot:                        "a program, which comes first, drawn among %d",
+	dispatch.Reason(dispatch.RoundRobin):  "next in turn among %d who were free",
+	dispatch.Reason(dispatch.LeastBusy):   "the least busy of %d who were free",
+	dispatch.Reason(dispatch.LongestIdle): "who was given nothing for longest, of %d who were free",
+}
+
+// barNow says why somebody is given nothing now.
+var barNow = map[dispatch.Bar]string{
+	dispatch.IsOffline: "is not there", dispatch.IsAway: "is away", dispatch.IsMissing: "missed an answer, and has said nothing since",
+	dispatch.IsFull: "has as many as he can", dispatch.IsCooling: "passed or missed this one a short while ago",
+	dispatch.IsHimself: "is the customer himself", dispatch.IsResting: "had one a moment ago",
+	dispatch.IsLater: "comes when the customer has waited longer",
+}
+
 // barText says why somebody was no candidate.
 var barText = map[dispatch.Bar]string{
 	dispatch.IsOffline: "was not there", dispatch.IsAway: "was away", dispatch.IsMissing: "had missed an answer",
 	dispatch.IsFull: "had as many as he can", dispatch.IsCooling: "had passed or missed this one a short while ago",
 	dispatch.IsHimself: "is the customer himself", dispatch.IsNotLast: "was free, too",
+	dispatch.IsResting: "had had one a moment before", dispatch.IsLater: "comes when a customer has waited longer",
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"frontdesk/component/stanza"
+	"frontdesk/config"
 	"frontdesk/dispatch"
 )
 
@@ -17,6 +18,10 @@ const maxWatchers = 100_000
 type queue struct {
 	name, title string
 	agents      map[string]bool
+	gone        time.Duration   // how long who has left is waited for; 0: for ever
+	skills      map[string]bool // of all its agents
+	zone        *time.Location  // of its hours
+	photo       config.Photo
 	watchers    map[stanza.JID]bool // true: subscribed (a bare JID), false: showed presence (a full one)
 	mood        dispatch.Mood       // as last sent
 	sentAt      time.Time
@@ -79,7 +84,7 @@ func (r *Relay) customerPresence(q *queue, s *stanza.Element) {
 		r.watch(q, from, false)
 		r.send(r.front, r.mood(q, r.moodOf(q), from))
 		if c := r.customerOf(from); c != nil {
-			if t := r.thread(c.Threads[q.name]); t != nil && t.Lost != 0 {
+			if t := r.thread(c.Threads[q.name]); t != nil && (t.Lost != 0 || r.desk.Vanished(t.N)) {
 				r.rebind(c, from)
 				r.welcomeBack(t)
 			}
@@ -136,7 +141,7 @@ func (r *Relay) leaving(q *queue, c *customer) {
 	r.leavers = append(r.leavers, leaver{r.now.Add(leftAfter), t.N})
 }
 
-// left tells who has a conversation that its visitor has left the page, once until he writes again.
+// left tells dispatch of visitors who have left the page.
 func (r *Relay) left() {
 	for len(r.leavers) > 0 && !r.leavers[0].at.After(r.now) {
 		t := r.thread(r.leavers[0].thread)
@@ -144,11 +149,10 @@ func (r *Relay) left() {
 		if t == nil {
 			continue
 		}
-		d, open := r.desk.Thread(t.N)
 		if t.customer.Full != "" {
 			delete(t.told, "left")
-		} else if open && d.Owner != "" && !r.quiet(d.Owner, quietLeft) {
-			r.tellAgent(t, d.Owner, t.called()+" has left the page. What you write is kept, and shown when the page is open again.")
+		} else {
+			r.decide(dispatch.CustomerGone{Thread: t.N}, nil)
 		}
 	}
 }
@@ -223,5 +227,17 @@ func (r *Relay) mood(q *queue, m dispatch.Mood, to stanza.JID) *stanza.Element {
 	if show != "" {
 		p.Add(stanza.Text("", "show", show))
 	}
-	return p.Add(stanza.Text("", "status", status), stanza.Text(stanza.NSNick, "nick", q.title))
+	p.Add(stanza.Text("", "status", status), stanza.Text(stanza.NSNick, "nick", q.title))
+	if q.photo.Type != "" {
+		p.Add(stanza.New(nsAvatar, "x").Add(stanza.Text(nsAvatar, "photo", q.photo.Sum)))
+	}
+	return p
+}
+
+// nsAvatar says in a presence which picture the vCard has (XEP-0153).
+const nsAvatar = "vcard-temp:x:update"
+
+// photoOf is a picture in a vCard (XEP-0054).
+func photoOf(p config.Photo) *stanza.Element {
+	return stanza.New("vcard-temp", "PHOTO").Add(stanza.Text("vcard-temp", "TYPE", p.Type), stanza.Text("vcard-temp", "BINVAL", p.Data))
 }

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -117,6 +118,7 @@ type given struct {
 	released bool     // somebody had it before him, in this conversation
 	why      string   // of the transfer
 	waited   time.Duration
+	last     string // who had the thread in the conversation before this one
 }
 
 // renderGiven gives an agent to whom a conversation is assigned or offered, or who joined it, what was said in it so far.
@@ -170,7 +172,9 @@ func (g *given) read(page []store.Record, agent string, now time.Time) {
 		}
 		switch his := m.fact.Agent == agent; dispatch.Kind(m.kind) {
 		case dispatch.Opened:
-			*g, seen, began = given{}, nil, m.at
+			if *g, seen, began = (given{}), nil, m.at; m.fact.Saved != nil {
+				g.last = m.fact.Saved.Last
+			}
 		case dispatch.Released:
 			g.released = true
 		case dispatch.Sought:
@@ -217,6 +221,10 @@ func (r *Relay) handOverNote(t *thread, f *dispatch.Fact, g *given) string {
 	}
 	who = fmt.Sprintf("%s (%s)", who, t.Queue)
 	switch {
+	case f.Kind == dispatch.Offered && f.By == "":
+		return r.offerNote(t, f, g, who)
+	case f.Reason == dispatch.Accepted:
+		return "" // he was shown it
 	case f.Kind == dispatch.Offered:
 		who = fmt.Sprintf("%s asks you to take over %s, for the next %s. Answering here accepts; !pass declines.", r.nameOf(f.By), who, howLong(f.Until.Sub(f.At).Round(time.Second)))
 	case f.Kind == dispatch.Joined:
@@ -244,9 +252,32 @@ func (r *Relay) handOverNote(t *thread, f *dispatch.Fact, g *given) string {
 	return who + " What was said so far:"
 }
 
-// newNote says of a new customer what the chat itself does not: his queue where the agent has several, how long he
-// waited, whom he knows. Most need none.
+// offerNote says of a conversation that waits, and is offered to an agent, what he can do about it. Where all are asked,
+// nobody was chosen.
+func (r *Relay) offerNote(t *thread, f *dispatch.Fact, g *given, who string) string {
+	note := who + " waits again."
+	if !g.released {
+		note, _ = r.news(t, f, g, who)
+	}
+	how := "Answering here makes the conversation yours, for the next "
+	if len(f.Candidates) == 0 && f.Reason != dispatch.SameAgent {
+		how = "The first who answers has the conversation, in the next "
+	}
+	return note + "\n" + how + howLong(f.Until.Sub(f.At).Round(time.Second)) + "; !pass declines."
+}
+
+// newNote says of a new customer what the chat itself does not. Most need none.
 func (r *Relay) newNote(t *thread, f *dispatch.Fact, g *given, who string) string {
+	note, worth := r.news(t, f, g, who)
+	if !worth || r.quiet(f.Agent, quietNew) {
+		return ""
+	}
+	return note
+}
+
+// news are a new customer's queue, how long he waited, whom he knows; worth a word where the agent has several queues or
+// there is more to say than the queue.
+func (r *Relay) news(t *thread, f *dispatch.Fact, g *given, who string) (note string, worth bool) {
 	var parts []string
 	if g.waited >= 10*time.Second {
 		parts = append(parts, "waited "+howLong(g.waited))
@@ -254,18 +285,17 @@ func (r *Relay) newNote(t *thread, f *dispatch.Fact, g *given, who string) strin
 	if f.Reason == dispatch.Given {
 		parts = append(parts, r.nameOf(f.By)+" gave you this conversation")
 	}
-	if f.From != "" && f.From != f.Agent {
-		parts = append(parts, "was here before, with "+r.nameOf(f.From)+": !last shows what was said")
+	from := cmp.Or(f.From, g.last)
+	if from != "" && from != f.Agent {
+		parts = append(parts, "was here before, with "+r.nameOf(from)+": !last shows what was said")
 	}
 	known := r.remarks(t)
-	if len(parts) == 0 && known == "" && (f.From != "" || r.queuesOf(f.Agent) == 1) || r.quiet(f.Agent, quietNew) {
-		return ""
-	}
-	if f.From == "" {
+	worth = len(parts) > 0 || known != "" || from == "" && (r.queuesOf(f.Agent) != 1 || !r.serves(f.Agent, t.Queue))
+	if from == "" {
 		parts = append([]string{"New in " + t.Queue + ": " + t.called()}, parts...)
 		who = ""
 	}
-	return strings.TrimSpace(who+" "+strings.Join(parts, ", ")) + "." + known
+	return strings.TrimSpace(who+" "+strings.Join(parts, ", ")) + "." + known, worth
 }
 
 // remarks are the tags and notes of a thread, for who is new to it.

@@ -159,15 +159,3 @@ func (r *Relay) finish() error {
 	}
 	return r.broken
 }
-
-func (r *Relay) deskConfig() dispatch.Config {
-	c := dispatch.Config{Grace: r.cfg.Times.Grace, AnswerWithin: r.cfg.Times.Answer,
-		CoolDown: r.cfg.Times.CoolDown, HandOver: r.cfg.Times.HandOver, LongWait: r.cfg.Times.LongWait, IdleIsAway: r.cfg.IdleIsAway}
-	for _, a := range r.cfg.Agents {
-		c.Agents = append(c.Agents, dispatch.Agent{ID: a.JID, Capacity: a.Capacity})
-	}
-	for _, q := range r.cfg.Queues {
-		c.Queues = append(c.Queues, dispatch.Queue{Name: q.Name, Agents: q.Agents})
-	}
-	return c
-}

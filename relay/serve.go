@@ -197,7 +197,7 @@ func (r *Relay) consulted(c *call) []string {
 	var all []string
 	for _, a := range r.desk.Agents() {
 		fit := q != nil && q.agents[a.ID] || c.line == nil && r.supervises(a.ID)
-		if fit && a.ID != c.agent && a.Avail == dispatch.Available && !r.quiet(a.ID, quietAsked) && len(all) < maxConsulted {
+		if fit && !a.Bot && a.ID != c.agent && a.Avail == dispatch.Available && !r.quiet(a.ID, quietAsked) && len(all) < maxConsulted {
 			all = append(all, a.ID)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"frontdesk/component/stanza"
 	"frontdesk/config"
@@ -72,7 +73,9 @@ func (r *Relay) overlaid(rows map[string]staffRow) (*config.Config, error) {
 		case !said:
 			people = append(people, p)
 		case !w.Gone:
-			people = append(people, w.person(p.JID))
+			with := w.person(p.JID)
+			with.Skills, with.Bot = p.Skills, p.Bot
+			people = append(people, with)
 		}
 	}
 	for _, jid := range sortedKeys(rows) {
@@ -84,7 +87,7 @@ func (r *Relay) overlaid(rows map[string]staffRow) (*config.Config, error) {
 	for _, q := range r.file.Queues {
 		var list []string
 		for _, p := range people {
-			in := q.Everybody || slices.Contains(q.Agents, p.JID)
+			in := q.Line(&p) != config.NoLine
 			if said, ok := rows[p.JID].Queues[q.Name]; ok {
 				in = said
 			}
@@ -127,9 +130,16 @@ func (r *Relay) employ(cfg *config.Config) {
 			w = &queue{name: q.Name, watchers: map[stanza.JID]bool{}}
 			r.queues[q.Name] = w
 		}
-		w.title, w.agents = q.Title, make(map[string]bool, len(q.Agents))
+		w.title, w.agents, w.skills = q.Title, make(map[string]bool, len(q.Agents)), map[string]bool{}
 		for _, a := range q.Agents {
 			w.agents[a] = true
+			for _, s := range r.staff[a].Skills {
+				w.skills[s] = true
+			}
+		}
+		w.gone = q.Gone
+		if w.photo, w.zone = q.Photo, time.UTC; q.Week != nil {
+			w.zone = q.Week.Zone
 		}
 		order = append(order, w)
 	}

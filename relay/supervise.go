@@ -40,7 +40,7 @@ func (r *Relay) queue_(c *call) (string, error) {
 func (r *Relay) lineOf(b *strings.Builder, q *queue) {
 	closed := ""
 	if r.desk.Mood(q.name) == dispatch.Shut {
-		closed = ", closed"
+		closed = ", closed" + r.until(q)
 	}
 	waiting := r.desk.Line(q.name, shownLine+1)
 	if len(waiting) == 0 {
@@ -91,18 +91,26 @@ func (r *Relay) agents(*call) (string, error) {
 	for _, p := range r.cfg.Agents {
 		fmt.Fprintf(&b, "\n%s: %s, %s", p.Name, p.Role, p.JID)
 		var in []string
-		for _, q := range r.order {
-			if q.agents[p.JID] {
-				in = append(in, q.name)
+		for i := range r.cfg.Queues {
+			q := &r.cfg.Queues[i]
+			if !slices.Contains(q.Agents, p.JID) {
+				continue
 			}
+			in = append(in, q.Name+[...]string{"", " (second line)", " (reserve)"}[max(0, q.Line(&p))])
 		}
 		if len(in) > 0 {
-			b.WriteString(", queues " + strings.Join(in, " "))
+			b.WriteString(", queues " + strings.Join(in, ", "))
 		} else {
 			b.WriteString(", no queue")
 		}
 		if a, ok := r.desk.Agent(p.JID); ok {
 			fmt.Fprintf(&b, ", at most %d", a.Capacity)
+		}
+		if len(p.Skills) > 0 {
+			b.WriteString(", skills " + strings.Join(p.Skills, ", "))
+		}
+		if p.Bot {
+			b.WriteString(", a program")
 		}
 	}
 	return b.String()[1:], nil
@@ -163,13 +171,20 @@ func (r *Relay) open_(c *call) (string, error) { return r.shutting(c, false) }
 func (r *Relay) shut_(c *call) (string, error) { return r.shutting(c, true) }
 
 func (r *Relay) shutting(c *call, shut bool) (string, error) {
-	if (r.desk.Mood(c.line.name) == dispatch.Shut) == shut {
+	byHand, byHours := r.desk.Closed(c.line.name)
+	switch {
+	case byHand == shut && !shut && byHours:
+		return "", refuse("the queue %s is closed by its hours%s.", c.line.title, r.until(c.line))
+	case byHand == shut:
 		return "", refuse("the queue %s is %s already.", c.line.title, either(shut, "closed", "open"))
 	}
 	if err := r.decide(dispatch.SetQueue{Queue: c.line.name, Shut: shut, By: c.agent}, nil); err != nil {
 		return "", r.why(err, c)
 	}
 	r.lobbySays(fmt.Sprintf("%s has %s the queue %s.", r.nameOf(c.agent), either(shut, "closed", "opened"), c.line.title))
+	if !shut && byHours {
+		return fmt.Sprintf("The queue %s is closed by its hours alone%s.", c.line.title, r.until(c.line)), nil
+	}
 	return fmt.Sprintf("The queue %s is %s.", c.line.title, either(shut, "closed: nobody is given its customers until !open "+c.line.name, "open")), nil
 }
 

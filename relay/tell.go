@@ -57,9 +57,12 @@ func (r *Relay) tellTeam(t *thread, but, text string) {
 
 // lingered tells the lobby of a customer who waits too long, and calls those by name who could do something about it.
 func (r *Relay) lingered(f *dispatch.Fact, t *thread) {
+	if r.desk.Mood(f.Queue) == dispatch.Shut {
+		return // which everybody knows
+	}
 	var names []string
 	for _, a := range r.desk.Agents() {
-		able := r.serves(a.ID, f.Queue) || r.supervises(a.ID)
+		able := !a.Bot && (r.serves(a.ID, f.Queue) || r.supervises(a.ID))
 		if able && a.Avail != dispatch.Offline && !r.quiet(a.ID, quietWaiting) && len(names) < maxConsulted {
 			names = append(names, r.nameOf(a.ID))
 		}
@@ -71,14 +74,76 @@ func (r *Relay) lingered(f *dispatch.Fact, t *thread) {
 	r.lobbySays(text)
 }
 
-// followed is what relay does about a fact of a transfer or a team.
-func (r *Relay) followed(f *dispatch.Fact, t *thread) {
+// turned tells the lobby that a queue closed or opened by its hours.
+func (r *Relay) turned(f *dispatch.Fact) {
+	q := r.queues[f.Queue]
+	if q == nil {
+		return
+	}
+	text := fmt.Sprintf("The queue %s is open.", q.title)
+	if n := r.desk.Waiting(q.name); f.Shut {
+		text = fmt.Sprintf("The queue %s is closed by its hours%s.", q.title, r.until(q))
+	} else if n > 0 {
+		text += fmt.Sprintf(" %d %s.", n, plural(n, "waits", "wait"))
+	}
+	r.lobbySays(text)
+}
+
+// until is " until …" for a queue that its hours open again, else "".
+func (r *Relay) until(q *queue) string {
+	if at := r.opening(q); at != "" {
+		return " until " + strings.TrimPrefix(at, "at ")
+	}
+	return ""
+}
+
+// refused tells an agent why a conversation is not offered to him any more.
+func (r *Relay) refused(f *dispatch.Fact, t *thread, later []dispatch.Fact) {
+	text, ok := textRefused[f.Reason]
+	if f.Reason == dispatch.Withdrawn {
+		for i := range later {
+			if g := &later[i]; g.Thread == f.Thread && g.Kind == dispatch.Assigned {
+				text = r.nameOf(g.Agent) + " has this conversation now."
+				break
+			}
+		}
+	}
+	if ok {
+		r.tellAgent(t, f.Agent, text)
+	}
+}
+
+// vanished tells who has a conversation that its customer left, once until he is back. That something could not be
+// delivered he is told where it bounced.
+func (r *Relay) vanished(t *thread) {
+	d, _ := r.desk.Thread(t.N)
+	if t.Lost != 0 || d.Owner == "" || r.quiet(d.Owner, quietLeft) {
+		return
+	}
+	text := t.called() + " has left the page. What you write is kept, and shown when the page is open again."
+	if q := r.queues[d.Served()]; q != nil && q.gone > 0 {
+		text += " Once everything is answered, the conversation is closed after " + howLong(q.gone) + "."
+	}
+	r.tellAgent(t, d.Owner, text)
+}
+
+// followed is what agents are told of a fact that gives no conversation to anybody; later are those of the same step that
+// follow. What a customer is told of Idled does not belong here: it is one of the texts to customers.
+func (r *Relay) followed(f *dispatch.Fact, t *thread, later []dispatch.Fact) {
 	switch f.Kind {
+	case dispatch.Idled:
+		if !r.quiet(f.Agent, quietLeft) {
+			r.tellAgent(t, f.Agent, "Nothing more was said: this conversation is closed in "+howLong(f.Until.Sub(f.At))+", unless somebody writes.")
+		}
+	case dispatch.Vanished:
+		r.vanished(t)
+	case dispatch.Appeared:
+		if d, _ := r.desk.Thread(t.N); d.Owner != "" && !r.quiet(d.Owner, quietLeft) {
+			r.tellAgent(t, d.Owner, t.called()+" is here again.")
+		}
 	case dispatch.Refused:
 		r.refusedBy = f.Agent
-		if text, ok := textRefused[f.Reason]; ok {
-			r.tellAgent(t, f.Agent, text)
-		}
+		r.refused(f, t, later)
 	case dispatch.Stayed:
 		r.stayed(f, t)
 	case dispatch.Joined:
@@ -118,4 +183,10 @@ var textRefused = map[dispatch.Reason]string{
 	dispatch.Missed:    "No answer in time: this conversation is not offered to you any more.",
 	dispatch.Withdrawn: "This conversation is not offered to you any more.",
 	dispatch.Removed:   "This conversation is not offered to you any more.",
+}
+
+// textClosed says to an agent why the desk itself closed his conversation.
+var textClosed = map[dispatch.Reason]string{
+	dispatch.Silent:   "Nothing more was said: this conversation is closed. The next message opens it again.",
+	dispatch.Departed: "The customer stayed away: this conversation is closed. His next message opens it again.",
 }

@@ -49,4 +49,5 @@ var textReleased = map[dispatch.Reason]string{
 	dispatch.Missed: "No answer in time: this conversation went on to others, and you count as away until you write something. !take brings it back.",
 	dispatch.Taken:  "A supervisor took over this conversation.",
 	dispatch.Gone:   "You were gone: this conversation went on to others.",
+	dispatch.Turns:  "You have said as much as a program may: people take over this conversation.",
 }
