@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -293,5 +294,54 @@ func TestRunTaken(t *testing.T) {
 	status, stdout, stderr := invoke(t, "", "run", "--config", path)
 	if status != failed || stdout != "" || !strings.Contains(stderr, "level=ERROR msg=stopped") || !strings.Contains(stderr, "web.listen") {
 		t.Errorf("status %d: %s%s", status, stdout, stderr)
+	}
+}
+
+// TestHangup: SIGHUP has a running desk read its file again; what only a restart changes is named, a bad file changes nothing.
+func TestHangup(t *testing.T) {
+	t.Parallel()
+	path, _ := site(t, func(s *config.Start) {})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	lines, stderr := io.Pipe()
+	status := make(chan int, 1)
+	go func() {
+		p := program{args: []string{"run", "--config", path}, stdin: strings.NewReader(""), stdout: io.Discard, stderr: stderr}
+		status <- p.run(ctx)
+		stderr.Close()
+	}()
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	say := func(text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Error(err)
+		}
+		if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+			t.Error(err)
+		}
+	}
+	// Each line of the log that is awaited, and what is done then.
+	steps := []struct {
+		want string
+		then func()
+	}{
+		{"frontdesk: ready", func() {
+			say(strings.Replace(string(good), `secret = "one"`, `secret = "three"`, 1) + "\n[[agent]]\njid = \"bob@staff.example\"\n")
+		}},
+		{`msg="the configuration was read again" changed="[agent bob@staff.example is new]"`, func() {}},
+		{"need a restart\" keys=[front.secret]", func() { say("[front") }},
+		{`msg="the configuration has a fault: nothing was changed"`, func() { say(string(good)) }},
+		{`changed="[agent bob@staff.example is gone]"`, stop},
+	}
+	for scan := bufio.NewScanner(lines); scan.Scan(); {
+		if len(steps) > 0 && strings.Contains(scan.Text(), steps[0].want) {
+			steps[0].then()
+			steps = steps[1:]
+		}
+	}
+	if got := <-status; got != done || len(steps) > 0 {
+		t.Errorf("status %d; %d log lines were not seen", got, len(steps))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -39,7 +40,8 @@ func (p program) serve(ctx context.Context, args []string) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level(cfg.Log)}))
-	if err := desk(ctx, cfg, log); err != nil {
+	load := func() (*config.Config, error) { return config.Load(*path) }
+	if err := desk(ctx, cfg, load, log); err != nil {
 		log.Error("stopped", "err", err)
 		return errSaid
 	}
@@ -47,8 +49,9 @@ func (p program) serve(ctx context.Context, args []string) error {
 	return nil
 }
 
-// desk runs relay and page together: when one fails, or a signal comes, or ctx ends, both stop.
-func desk(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
+// desk runs relay and page together: when one fails, or a signal comes, or ctx ends, both stop. SIGHUP has relay load the
+// configuration again.
+func desk(ctx context.Context, cfg *config.Config, load func() (*config.Config, error), log *slog.Logger) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
@@ -62,10 +65,21 @@ func desk(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 		defer page.Close()
 		where = page.Addr().String()
 	}
-	r, err := relay.New(cfg, relay.Options{Log: log})
+	r, err := relay.New(cfg, relay.Options{Log: log, Load: load})
 	if err != nil {
 		return err
 	}
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer func() {
+		signal.Stop(hangups)
+		close(hangups)
+	}()
+	go func() {
+		for range hangups {
+			r.Reload()
+		}
+	}()
 	log.Info("starting", "version", buildVersion(), "front", cfg.Front.Domain, "desk", cfg.Desk.Domain, "page", where)
 	ran, served := make(chan error, 1), make(chan error, 1)
 	go func() { ran <- r.Run(ctx) }()

@@ -27,6 +27,10 @@ import (
 //	anna forgets                  what she has received until now
 //	wait 61s                      fake world only
 //	restart                       of the desk
+//	config:                       the indented queues, agents and the rest of the configuration file take the place of what the
+//	                              worlds begin with, from the next restart or !reload on; {other-day} is a day of the week
+//	                              that is neither today nor next to it
+//	hang up                       the desk is told to read its configuration again, as by a signal
 //	cut desk                      the component's connection breaks (also: cut front); fake world only
 //	down desk, up desk            the same, and the server takes no new one until up
 //
@@ -118,6 +122,15 @@ func (d *dialogue) run(name string) {
 			d.w.restart()
 			continue
 		}
+		if line == "config:" {
+			d.w.configure(block(lines, &i))
+			continue
+		}
+		if line == "hang up" {
+			d.settle()
+			d.w.relay.Reload()
+			continue
+		}
 		if m := link.FindStringSubmatch(line); m != nil {
 			d.link(m[1], map[string]string{"desk": deskDomain, "front": frontDomain}[m[2]])
 			continue
@@ -126,17 +139,23 @@ func (d *dialogue) run(name string) {
 		if m == nil && simple == nil {
 			d.fatal("cannot read %q", line)
 		}
-		var block []string
-		for i+1 < len(lines) && (strings.HasPrefix(lines[i+1], " ") || strings.TrimSpace(lines[i+1]) == "" && i+2 < len(lines) && strings.HasPrefix(lines[i+2], " ")) {
-			i++
-			block = append(block, lines[i])
-		}
+		text := block(lines, &i)
 		if simple != nil {
-			d.plainStep(simple, strings.Join(block, "\n"))
+			d.plainStep(simple, text)
 			continue
 		}
-		d.step(m[1], m[2], strings.Join(block, "\n"))
+		d.step(m[1], m[2], text)
 	}
+}
+
+// block takes the indented lines that follow the i-th.
+func block(lines []string, i *int) string {
+	var taken []string
+	for *i+1 < len(lines) && (strings.HasPrefix(lines[*i+1], " ") || strings.TrimSpace(lines[*i+1]) == "" && *i+2 < len(lines) && strings.HasPrefix(lines[*i+2], " ")) {
+		*i++
+		taken = append(taken, lines[*i])
+	}
+	return strings.Join(taken, "\n")
 }
 
 func (d *dialogue) fatal(format string, args ...any) {

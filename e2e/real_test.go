@@ -29,7 +29,7 @@ func TestReal(t *testing.T) {
 				ok := t.Run(s.String(), func(t *testing.T) {
 					w.stop()
 					v := *w
-					v.t, v.dir = t, t.TempDir()
+					v.t, v.dir, v.conf = t, t.TempDir(), usual()
 					v.start()
 					play(&v, s)
 					v.stop()

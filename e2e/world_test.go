@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +38,7 @@ type world struct {
 	socket   string  // the customers' server's WebSocket
 	fake     *fakeserver.Server
 	dir      string
+	conf     *atomic.Value // the queues, agents and what follows in the configuration file, a string
 
 	cfg   *config.Config
 	relay *relay.Relay
@@ -55,7 +58,7 @@ func prepareFake(t *testing.T, dir string) *world {
 	srv, err := fakeserver.New(map[string]string{frontDomain: "f", deskDomain: "d"})
 	must(t, err)
 	t.Cleanup(srv.Close)
-	w := &world{t: t, front: srv.Addr(), desk: srv.Addr(), fake: srv, clock: newManual(), dir: dir}
+	w := &world{t: t, conf: usual(), front: srv.Addr(), desk: srv.Addr(), fake: srv, clock: newManual(), dir: dir}
 	login := func(host string) func(string) (*client, error) {
 		return func(name string) (*client, error) {
 			return fakeClient(srv, stanza.MakeJID(name, host, "client")), nil
@@ -73,10 +76,10 @@ func (w *world) start() {
 
 // launch starts the desk.
 func (w *world) launch() {
-	cfg, err := config.Parse(w.toml(), w.dir, os.LookupEnv)
+	cfg, err := w.load()
 	must(w.t, err)
 	w.cfg = cfg
-	o := relay.Options{Log: slog.New(slog.NewTextHandler(testLog{w.t}, &slog.HandlerOptions{Level: slog.LevelWarn})), MinWait: 10 * time.Millisecond, MaxWait: 200 * time.Millisecond}
+	o := relay.Options{Log: slog.New(slog.NewTextHandler(testLog{w.t}, &slog.HandlerOptions{Level: slog.LevelWarn})), Load: w.load, MinWait: 10 * time.Millisecond, MaxWait: 200 * time.Millisecond}
 	if w.clock != nil {
 		o.Clock = w.clock
 	}
@@ -130,6 +133,27 @@ write_to = ["customers.localhost"]
 domain = %q
 server = %q
 secret = "d"
+%s
+%s
+`, filepath.Join(w.dir, "desk.db"), frontDomain, w.front, customersHost, deskDomain, w.desk, w.conf.Load(), w.web())
+}
+
+// configure changes the part of the configuration file that dialogues may change.
+func (w *world) configure(text string) {
+	now := time.Now()
+	if w.clock != nil {
+		now = w.clock.Now()
+	}
+	w.conf.Store(strings.ReplaceAll(text, "{other-day}", strings.ToLower(now.AddDate(0, 0, 3).Weekday().String()[:3])))
+}
+
+// load is what the desk reads when it starts, or is told to read its configuration again.
+func (w *world) load() (*config.Config, error) { return config.Parse(w.toml(), w.dir, os.LookupEnv) }
+
+// usual returns the queues and agents of most dialogues.
+func usual() *atomic.Value {
+	v := &atomic.Value{}
+	v.Store(`
 [[queue]]
 name = "support"
 agents = ["anna@agents.localhost", "bob@agents.localhost", "carol@agents.localhost"]
@@ -153,8 +177,8 @@ capacity = 2
 jid = "olga@agents.localhost"
 name = "Olga"
 role = "admin"
-%s
-`, filepath.Join(w.dir, "desk.db"), frontDomain, w.front, customersHost, deskDomain, w.desk, w.web())
+`)
+	return v
 }
 
 // web is the section for the customers' page, where there is a server to log in to. The tests listen by themselves.
@@ -168,7 +192,7 @@ func (w *world) web() string {
 // newReal is a world through real servers: one for both sides, or one for each.
 func newReal(t *testing.T, front, desk func(context.Context, servers.Options) (*servers.Server, error), oneServer bool) *world {
 	ctx := context.Background()
-	w := &world{t: t, dir: t.TempDir()}
+	w := &world{t: t, conf: usual(), dir: t.TempDir()}
 	begin := func(name string, start func(context.Context, servers.Options) (*servers.Server, error), o servers.Options) *servers.Server {
 		o.Dir, o.PlainAuth = filepath.Join(w.dir, name), true
 		s, err := start(ctx, o)

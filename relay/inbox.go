@@ -18,6 +18,7 @@ type event struct {
 	component.Event
 
 	found *search // one that has ended, or nil
+	read *reading // a configuration; then there is no side
 }
 
 // inbox holds what the readers handed over and the loop has not taken yet.

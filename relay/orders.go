@@ -87,6 +87,7 @@ func orders() []order {
 		{name: "remove-agent", who: admin, help: "removes an agent", params: []param{agent}, run: (*Relay).remove},
 		{name: "role", who: admin, help: "says what somebody is at the desk",
 			params: []param{agent, {name: "role", label: "Role", kind: aChoice, options: []string{"agent", "supervisor", "admin"}}}, run: (*Relay).role},
+		{name: "reload", who: admin, help: "reads the configuration file again, and says what changed", run: (*Relay).reload},
 		{name: "serve", who: admin, help: "makes somebody an agent of a queue", params: []param{agent, queue}, run: (*Relay).serve},
 		{name: "unserve", who: admin, help: "ends that", params: []param{agent, queue}, run: (*Relay).unserve},
 	}

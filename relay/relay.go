@@ -39,15 +39,16 @@ const (
 // Options for what tests replace.
 type Options struct {
 	Log    *slog.Logger
-	Clock  Clock           // nil: the wall clock
-	Chance dispatch.Chance // nil: the system's random source
+	Clock  Clock                          // nil: the wall clock
+	Chance dispatch.Chance                // nil: the system's random source
+	Load   func() (*config.Config, error) // reads the configuration again, for Reload; nil: there is none to read
 	// Backoff bounds the first and the longest wait of a redial; zero: component's defaults.
 	MinWait, MaxWait time.Duration
 }
 
 // Relay is the daemon.
 type Relay struct {
-	file   *config.Config // as it was read
+	file   *config.Config // as it was read last
 	cfg    *config.Config // in force: with what admins said since
 	log    *slog.Logger
 	clock  Clock
@@ -61,9 +62,14 @@ type Relay struct {
 	inbox *inbox
 	seed  maphash.Seed // of idKey
 
+	load    func() (*config.Config, error)
+	reading bool     // of the file is under way
+	readers []string // who want another one behind it, each once
+
 	front, back *side
-	queues      map[string]*queue
-	order       []*queue // as configured
+	queues      map[string]*queue // of the configuration
+	former      map[string]*queue // that were in it since the process began
+	order       []*queue          // as configured
 	staff       map[string]*config.Person
 	orders      []order
 	visitors    visitors
@@ -113,8 +119,8 @@ type Relay struct {
 // New opens the file and rebuilds the state; the links are down until Run.
 func New(cfg *config.Config, o Options) (*Relay, error) {
 	r := &Relay{
-		file: cfg, log: o.Log, clock: o.Clock, chance: o.Chance,
-		inbox: newInbox(), seed: maphash.MakeSeed(), queues: map[string]*queue{},
+		file: cfg, log: o.Log, clock: o.Clock, chance: o.Chance, load: o.Load,
+		inbox: newInbox(), seed: maphash.MakeSeed(), queues: map[string]*queue{}, former: map[string]*queue{},
 		accounts: map[string]map[stanza.JID]dispatch.Session{}, forms: map[string][]formSession{},
 		threads: map[uint64]*thread{}, customers: map[uint64]*customer{}, byJID: map[stanza.JID]uint64{},
 		pending: map[rowKey][]byte{}, asked: map[stanza.JID]int{}, evictAt: 2 * maxCached, paused: true, ready: make(chan struct{}),
@@ -290,7 +296,7 @@ func (r *Relay) begin(closed <-chan struct{}) error {
 			}
 			buf = r.inbox.take(buf)
 			for _, e := range buf {
-				if e.Kind != component.Stanza {
+				if e.read != nil || e.Kind != component.Stanza {
 					states = append(states, e)
 				} else if reply := (stanza.Error{Type: "wait", Condition: "resource-constraint", Text: "The desk cannot keep anything at present. Please try again later."}).Reply(e.Stanza); reply != nil {
 					e.side.link.Send(reply, 0)
@@ -345,6 +351,8 @@ func (r *Relay) handle(e *event) {
 	switch {
 	case e.found != nil:
 		r.found(e.found)
+	case e.read != nil:
+		r.readAgain(e.read)
 	case e.Kind == component.Up:
 		r.up(e.side)
 	case e.Kind == component.Down:

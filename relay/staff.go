@@ -3,6 +3,7 @@ package relay
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -124,12 +125,14 @@ func (r *Relay) employ(cfg *config.Config) {
 		r.staff[cfg.Agents[i].JID] = &cfg.Agents[i]
 	}
 	var order []*queue
+	maps.Copy(r.former, r.queues)
+	clear(r.queues)
 	for _, q := range cfg.Queues {
-		w := r.queues[q.Name]
+		w := r.former[q.Name]
 		if w == nil {
 			w = &queue{name: q.Name, watchers: map[stanza.JID]bool{}}
-			r.queues[q.Name] = w
 		}
+		r.queues[q.Name] = w
 		w.title, w.agents, w.skills = q.Title, make(map[string]bool, len(q.Agents)), map[string]bool{}
 		for _, a := range q.Agents {
 			w.agents[a] = true
