@@ -29,7 +29,7 @@ func (r *Relay) reload(c *call) (string, error) {
 		return "", refuse("I was not told where the configuration is.")
 	}
 	r.readFile(c.agent)
-	return "", nil
+	return "I read the configuration, and tell you what came of it.", nil
 }
 
 // readFile reads the file beside the loop: the disk may be slow. What waits for it meanwhile is one more reading, as the
