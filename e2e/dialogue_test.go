@@ -29,7 +29,7 @@ import (
 //	restart                       of the desk
 //	config:                       the indented queues, agents and the rest of the configuration file take the place of what the
 //	                              worlds begin with, from the next restart or !reload on; {other-day} is a day of the week
-//	                              that is neither today nor next to it
+//	                              that is neither today nor next to it, {testdata} the folder of the scripts
 //	hang up                       the desk is told to read its configuration again, as by a signal
 //	cut desk                      the component's connection breaks (also: cut front); fake world only
 //	down desk, up desk            the same, and the server takes no new one until up

@@ -144,7 +144,9 @@ func (w *world) configure(text string) {
 	if w.clock != nil {
 		now = w.clock.Now()
 	}
-	w.conf.Store(strings.ReplaceAll(text, "{other-day}", strings.ToLower(now.AddDate(0, 0, 3).Weekday().String()[:3])))
+	here, err := filepath.Abs("testdata")
+	must(w.t, err)
+	w.conf.Store(strings.NewReplacer("{testdata}", here, "{other-day}", strings.ToLower(now.AddDate(0, 0, 3).Weekday().String()[:3])).Replace(text))
 }
 
 // load is what the desk reads when it starts, or is told to read its configuration again.
