@@ -82,7 +82,7 @@ func (r *Relay) searchLog(c *call) (string, error) {
 		ctx, cancel := context.WithTimeout(r.life, searchWithin)
 		defer cancel()
 		q.err = q.run(ctx, r.store, before)
-		r.inbox.put(event{found: q})
+		r.inbox.put(event{then: func() { r.found(q) }})
 	})
 	return "Searching. What is found comes as a message of its own.", nil
 }

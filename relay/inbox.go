@@ -17,8 +17,7 @@ type event struct {
 	side *side
 	component.Event
 
-	found *search // one that has ended, or nil
-	read *reading // a configuration; then there is no side
+	then func() // what ran beside the loop asks for this; then there is no side
 }
 
 // inbox holds what the readers handed over and the loop has not taken yet.

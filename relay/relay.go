@@ -296,7 +296,7 @@ func (r *Relay) begin(closed <-chan struct{}) error {
 			}
 			buf = r.inbox.take(buf)
 			for _, e := range buf {
-				if e.read != nil || e.Kind != component.Stanza {
+				if e.then != nil || e.Kind != component.Stanza {
 					states = append(states, e)
 				} else if reply := (stanza.Error{Type: "wait", Condition: "resource-constraint", Text: "The desk cannot keep anything at present. Please try again later."}).Reply(e.Stanza); reply != nil {
 					e.side.link.Send(reply, 0)
@@ -349,10 +349,8 @@ func (r *Relay) tickClock() {
 
 func (r *Relay) handle(e *event) {
 	switch {
-	case e.found != nil:
-		r.found(e.found)
-	case e.read != nil:
-		r.readAgain(e.read)
+	case e.then != nil:
+		e.then()
 	case e.Kind == component.Up:
 		r.up(e.side)
 	case e.Kind == component.Down:

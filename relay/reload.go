@@ -10,18 +10,10 @@ import (
 	"frontdesk/config"
 )
 
-// reading is a configuration that was read while the desk runs, or why it could not be; as an event without either it is
-// the wish for one.
-type reading struct {
-	by  string // who wants it: an admin, or "" for a signal
-	cfg *config.Config
-	err error
-}
-
 // Reload has the configuration read again (Options.Load) and put in force while the desk runs: what only a restart can change
 // stays as it is, and a file with a fault changes nothing; the log says what came of it. It does not wait. Safe for
 // concurrent use.
-func (r *Relay) Reload() { r.inbox.put(event{read: &reading{}}) }
+func (r *Relay) Reload() { r.inbox.put(event{then: func() { r.readFile("") }}) }
 
 // reload is an admin's Reload, answered when it is done.
 func (r *Relay) reload(c *call) (string, error) {
@@ -42,30 +34,26 @@ func (r *Relay) readFile(by string) {
 		r.readers = append(r.readers, by)
 	default:
 		r.reading = true
-		go func() {
+		r.beside.Go(func() {
 			cfg, err := r.load()
-			r.inbox.put(event{read: &reading{by: by, cfg: cfg, err: err}})
-		}()
+			r.inbox.put(event{then: func() { r.readAgain(by, cfg, err) }})
+		})
 	}
 }
 
-// readAgain puts what was read in force, all of it or nothing.
-func (r *Relay) readAgain(x *reading) {
-	if x.cfg == nil && x.err == nil {
-		r.readFile(x.by)
-		return
-	}
+// readAgain puts what was read in force, all of it or nothing. by is who wanted it: an admin, or "" for a signal.
+func (r *Relay) readAgain(by string, cfg *config.Config, err error) {
 	r.reading = false
 	text := ""
-	if x.err == nil {
-		text, x.err = r.renew(x.cfg)
+	if err == nil {
+		text, err = r.renew(cfg)
 	}
-	if x.err != nil {
-		r.log.Error("the configuration has a fault: nothing was changed", "by", x.by, "err", x.err)
-		text = "Nothing was changed: the configuration has a fault.\n" + x.err.Error()
+	if err != nil {
+		r.log.Error("the configuration has a fault: nothing was changed", "by", by, "err", err)
+		text = "Nothing was changed: the configuration has a fault.\n" + err.Error()
 	}
-	if x.by != "" && r.staff[x.by] != nil {
-		r.chat(x.by, text)
+	if by != "" && r.staff[by] != nil {
+		r.chat(by, text)
 	}
 	if len(r.readers) > 0 {
 		by := r.readers[0]

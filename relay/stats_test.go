@@ -24,7 +24,7 @@ func TestQuantiles(t *testing.T) {
 		slices.Sort(all)
 		for _, share := range []float64{0.5, 0.9, 1} {
 			exact := all[int(math.Ceil(share*float64(len(all))))-1]
-			if got := w.quantile(share); (got-exact).Abs() > exact/10+time.Second {
+			if got := w.quantile(share); (got - exact).Abs() > exact/10+time.Second {
 				t.Fatalf("of %d waits, %v within %v; counted %v", len(all), share, exact, got)
 			}
 		}
