@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"time"
 	"unicode/utf8"
 
@@ -295,6 +296,9 @@ func (k *checker) times() {
 	}
 	if n := k.config.BotTurns; n < 1 || n > 1000 {
 		k.fault("bot_turns", "write a number from 1 to 1000")
+	}
+	if g := k.config.RosterGroup; len(g) > 64 || strings.ContainsFunc(g, unicode.IsControl) || strings.TrimSpace(g) != g {
+		k.fault("roster_group", "write a name of at most 64 bytes, as \"Customers\", or \"\" for none")
 	}
 }
 

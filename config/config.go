@@ -45,6 +45,8 @@ type Config struct {
 	Holidays []string `toml:"holidays"`  // of the queues that name none
 	BotTurns int      `toml:"bot_turns"` // how often a bot says something before people take over, 1 to 1000; default 30
 
+	RosterGroup string `toml:"roster_group"` // where agents' servers let us: the group of the customers in their rosters, at most 64 bytes; "" never; default "Customers"
+
 	AgentsCreate bool `toml:"-"` // create_rooms is "agents"
 }
 
@@ -152,6 +154,7 @@ func parse(text, dir string, env func(string) (string, bool), mode fs.FileMode) 
 		CreateRooms: Creators{everyAgent},
 		TimeZone:    "UTC",
 		BotTurns:    30,
+		RosterGroup: "Customers",
 	}
 	r := newReader(text)
 	r.read(c, raw)

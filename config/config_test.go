@@ -61,7 +61,7 @@ host = "web.example"
 		Times:  Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute, HandOver: 2 * time.Minute, LongWait: 5 * time.Minute},
 		Web: Web{Listen: "127.0.0.1:8080", WebSocket: "ws://127.0.0.1:5280/xmpp-websocket", Host: "web.example",
 			Queue: "support"},
-		Log: "info", CreateRooms: both, AgentsCreate: true, TimeZone: "UTC", BotTurns: 30,
+		Log: "info", CreateRooms: both, AgentsCreate: true, TimeZone: "UTC", BotTurns: 30, RosterGroup: "Customers",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -202,10 +202,11 @@ func TestFaults(t *testing.T) {
 		{"no picture", "", "[[queue]]\nname = \"a\"\npicture = \"config.go\"\n[[queue]]\nname = \"b\"\npicture = \"none.png\"",
 			`line 19: queue.picture: config.go is no picture in PNG, JPEG, GIF or WebP` + "\n" +
 				`line 22: queue.picture: open none.png: no such file or directory`},
-		{"bots and zones", "\n[front]", "bot_turns = 0\ntime_zone = \"\"\nholidays = [\"\"]\n[front]",
+		{"bots and zones", "\n[front]", "bot_turns = 0\nroster_group = \" a\"\ntime_zone = \"\"\nholidays = [\"\"]\n[front]",
 			`line 1: bot_turns: write a number from 1 to 1000` + "\n" +
-				`line 2: time_zone: "" is no time zone: write one as "Europe/Berlin" or "UTC"` + "\n" +
-				`line 3: holidays: "" begins with no date: write holidays as "2026-12-25", or with hours as "2026-12-24 9:00-12:00"`},
+				`line 2: roster_group: write a name of at most 64 bytes, as "Customers", or "" for none` + "\n" +
+				`line 3: time_zone: "" is no time zone: write one as "Europe/Berlin" or "UTC"` + "\n" +
+				`line 4: holidays: "" begins with no date: write holidays as "2026-12-25", or with hours as "2026-12-24 9:00-12:00"`},
 		{"creators", "\n[front]", "create_rooms = [\"customers.example\", \"a b\"]\n[front]",
 			`line 1: create_rooms: "a b" is no domain: write one as "agents.example"` + "\n" +
 				`line 1: create_rooms: "customers.example" is a customers' host (front.customers, web.host), and nobody from there gets into the desk: leave it out`},

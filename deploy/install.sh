@@ -2,7 +2,7 @@
 # Installs by apt what is missing and says what: as root; else it prints the command.
 #
 #   deploy/install.sh run    what `make run` needs: Prosody
-#   deploy/install.sh test   what `make test` needs: Prosody, ejabberd, Chromium, Node.js, npm, gcc
+#   deploy/install.sh test   what `make test` needs: Prosody and its modules, ejabberd, Chromium, Node.js, npm, gcc
 #
 # The system's own XMPP services are neither started nor left enabled: ours are
 # private processes, and port 5222 stays free.
@@ -103,6 +103,7 @@ run)
 	;;
 test)
 	need prosody prosody
+	[ -e /usr/lib/prosody/modules/mod_privilege ] || packages="$packages prosody-modules"
 	has_ejabberd || packages="$packages ejabberd"
 	need erlc erlang-base
 	need chromium chromium

@@ -39,6 +39,9 @@ func (c *client) take(s *stanza.Element) {
 		c.reply(s)
 		return
 	}
+	if s.Has("urn:xmpp:privilege:2", "privilege") { // Prosody says so to everybody's clients
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	// What a server answers to somebody who wrote to the inside repeats what he wrote.
@@ -49,6 +52,17 @@ func (c *client) take(s *stanza.Element) {
 			}
 		}
 	}
+	c.add(s)
+}
+
+// file puts what a script may look for into the inbox; add does with the lock held.
+func (c *client) file(s *stanza.Element) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.add(s)
+}
+
+func (c *client) add(s *stanza.Element) {
 	c.inbox = append(c.inbox, s)
 	close(c.more)
 	c.more = make(chan struct{})
@@ -57,6 +71,9 @@ func (c *client) take(s *stanza.Element) {
 func (c *client) reply(s *stanza.Element) {
 	var r *stanza.Element
 	switch q := s.First(); {
+	case q.Is("jabber:iq:roster", "query"): // a push: scripts see it as the query
+		r = stanza.Result(s)
+		c.file(q)
 	case q.Is(stanza.NSDiscoInfo, "query"):
 		r = stanza.Result(s).Add(stanza.New(stanza.NSDiscoInfo, "query").Add(
 			stanza.New(stanza.NSDiscoInfo, "identity", "category", "client", "type", "pc")))

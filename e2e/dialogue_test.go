@@ -34,7 +34,8 @@ import (
 //	cut desk                      the component's connection breaks (also: cut front); fake world only
 //	down desk, up desk            the same, and the server takes no new one until up
 //
-// A script that begins with "# Real servers only." is not for the fake world.
+// A script that begins with "# Real servers only" is not for the fake world; one that goes on with ": Prosody", only for
+// agents on such a server.
 //
 // A template fits a stanza if its name, its attributes and its children are there; more may be there.
 // {name} in an attribute or a text binds what stands there, and must match it from then on; {any} matches
@@ -54,8 +55,9 @@ type dialogue struct {
 
 // scene is a script, and whether commands are given by form in it.
 type scene struct {
-	script string
-	forms  bool
+	script  string
+	forms   bool
+	prosody bool // only for agents on Prosody
 }
 
 func (s scene) String() string {
@@ -321,7 +323,7 @@ func (d *dialogue) fill(e *stanza.Element) {
 func (d *dialogue) receive(who string, want *stanza.Element) {
 	c := d.client(who)
 	if want.Local == "presence" {
-		if c.await(func(s *stanza.Element) bool { return d.fits(want, s, false) == "" }) == nil {
+		if c.await(func(s *stanza.Element) bool { return d.fits(want, s) == "" }) == nil {
 			d.fatal("%s did not receive\n    %s", who, want)
 		}
 		return
@@ -330,16 +332,16 @@ func (d *dialogue) receive(who string, want *stanza.Element) {
 	if got == nil {
 		d.fatal("%s received nothing instead of\n    %s", who, want)
 	}
-	if why := d.fits(want, got, true); why != "" {
+	if why := d.fits(want, got); why != "" {
 		d.fatal("%s received\n    %s\ninstead of\n    %s\n(%s)", who, got, want, why)
 	}
 }
 
-// fits returns why a stanza does not fit a template, "" if it does; then, with bind, names are bound.
-func (d *dialogue) fits(want, got *stanza.Element, bind bool) string {
+// fits returns why a stanza does not fit a template, "" if it does; then names are bound.
+func (d *dialogue) fits(want, got *stanza.Element) string {
 	bound := map[string]string{}
 	why := d.compare(want, got, bound)
-	if why == "" && bind {
+	if why == "" {
 		for k, v := range bound {
 			d.names[k] = v
 		}
@@ -444,12 +446,13 @@ func scenes(t *testing.T, real bool) []scene {
 		text, err := os.ReadFile(f)
 		must(t, err)
 		base := filepath.Base(f)
-		if strings.HasPrefix(base, "part-") || !real && strings.HasPrefix(string(text), "# Real servers only.") || real && regexp.MustCompile(`(?m)^(wait|cut|down) `).Match(text) {
+		if strings.HasPrefix(base, "part-") || !real && strings.HasPrefix(string(text), "# Real servers only") || real && regexp.MustCompile(`(?m)^(wait|cut|down) `).Match(text) {
 			continue
 		}
-		out = append(out, scene{base, false})
+		prosody := strings.HasPrefix(string(text), "# Real servers only: Prosody")
+		out = append(out, scene{base, false, prosody})
 		if regexp.MustCompile(`(?m)^\w+ orders `).Match(text) {
-			out = append(out, scene{base, true})
+			out = append(out, scene{base, true, prosody})
 		}
 	}
 	if len(out) < 5 {

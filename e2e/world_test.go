@@ -203,7 +203,7 @@ func newReal(t *testing.T, front, desk func(context.Context, servers.Options) (*
 		return s
 	}
 	f := servers.Component{Domain: frontDomain, Secret: "f"}
-	d := servers.Component{Domain: deskDomain, Secret: "d"}
+	d := servers.Component{Domain: deskDomain, Secret: "d", Rosters: true}
 	var fs, ds *servers.Server
 	if oneServer {
 		fs = begin("server", front, servers.Options{Customers: customersHost, Confine: []string{frontDomain}, Accounts: []string{agentsHost}, Components: []servers.Component{f, d}})

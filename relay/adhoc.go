@@ -41,12 +41,11 @@ func (r *Relay) adhoc(agent string, t *thread, s *stanza.Element) bool {
 	case s.Type() == "get" && q.Is(stanza.NSDiscoItems, "query") && q.Attr("node") == nsCommands:
 		r.send(r.back, r.listOrders(c, s))
 	case s.Type() == "get" && q.Is(stanza.NSDiscoInfo, "query") && q.Attr("node") == nsCommands:
-		info := discoInfo("automation", "command-list", "Commands", []string{nsCommands})
-		r.send(r.back, stanza.Result(s).Add(info.Set("node", nsCommands)))
+		list := face{"automation", "command-list", "Commands", []string{nsCommands}}
+		r.send(r.back, stanza.Result(s).Add(list.info("").Set("node", nsCommands)))
 	case s.Type() == "get" && q.Is(stanza.NSDiscoInfo, "query") && r.orderOf(c, q.Attr("node")) != nil:
-		o := r.orderOf(c, q.Attr("node"))
-		info := discoInfo("automation", "command-node", o.title(), []string{nsCommands, nsForm})
-		r.send(r.back, stanza.Result(s).Add(info.Set("node", q.Attr("node"))))
+		one := face{"automation", "command-node", r.orderOf(c, q.Attr("node")).title(), []string{nsCommands, nsForm}}
+		r.send(r.back, stanza.Result(s).Add(one.info("").Set("node", q.Attr("node"))))
 	case s.Type() == "set" && q.Is(nsCommands, "command"):
 		r.send(r.back, r.command(c, s, q))
 	default:

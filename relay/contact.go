@@ -15,6 +15,7 @@ import (
 func (r *Relay) fromDesk(s *stanza.Element) {
 	from, to := s.From(), s.To()
 	switch {
+	case r.privileged(s) || r.rosterSet(s):
 	case from == "" || from.Domain() == r.back.domain || from.Domain() == r.front.domain:
 	case r.isCustomerHost(from.Domain()):
 		// Confinement is the server's; that a customer reaches nothing here even without it is ours.
@@ -289,6 +290,9 @@ func (r *Relay) explain(err error, t *thread) string {
 	return err.Error()
 }
 
+// customerFace is that of every customer's client, as agents see it.
+var customerFace = face{"client", "web", "customer", deskFeatures}
+
 // contactPresence: a contact accepts subscriptions, and is there.
 func (r *Relay) contactPresence(t *thread, s *stanza.Element) {
 	from, to := string(r.contactJID(t)), string(s.From().Bare())
@@ -303,21 +307,54 @@ func (r *Relay) contactPresence(t *thread, s *stanza.Element) {
 	}
 }
 
-// contactShown is a contact's presence: the customer's name, and whether his client is there.
+// contactShown is a contact's presence: whether the customer's client is there, who has the conversation, his name.
 func (r *Relay) contactShown(t *thread, to string) *stanza.Element {
 	p := stanza.New("", "presence", "from", string(t.contact), "to", to)
 	if t.customer.Full == "" {
 		p.Add(stanza.Text("", "show", "away"))
 	}
-	if t.customer.Name != "" {
-		p.Add(stanza.Text(stanza.NSNick, "nick", t.customer.Name))
+	return p.Add(stanza.Text("", "status", r.standing(t)), stanza.Text(stanza.NSNick, "nick", t.name()), customerFace.caps())
+}
+
+// standing says in a few words how it stands with a thread.
+func (r *Relay) standing(t *thread) string {
+	title := t.Queue
+	if q := r.queues[t.Queue]; q != nil {
+		title = q.title
 	}
-	return p
+	switch d, open := r.desk.Thread(t.N); {
+	case !open:
+		return title + ", closed"
+	case d.Owner == "":
+		return title + ", waiting"
+	default:
+		return title + ", with " + r.nameOf(d.Owner)
+	}
 }
 
 // showContact lets an agent's clients see his new customer, so that they offer what a contact can do; hideContact ends that.
 func (r *Relay) showContact(t *thread, agent string) {
 	r.pass(r.back, r.contactShown(t, agent))
+}
+
+// reshow tells those who have a conversation what changed about its customer, and their rosters.
+func (r *Relay) reshow(t *thread) {
+	r.relist(t)
+	d, open := r.desk.Thread(t.N)
+	if !open {
+		return
+	}
+	has := append([]string{d.Owner}, r.desk.Team(t.N)...)
+	look := strings.Join(append([]string{t.name(), r.standing(t), strconv.FormatBool(t.customer.Full == "")}, has...), "\x00")
+	if look == t.look {
+		return
+	}
+	t.look = look
+	for _, a := range has {
+		if a != "" {
+			r.showContact(t, a)
+		}
+	}
 }
 
 func (r *Relay) hideContact(t *thread, agent string) {
@@ -335,9 +372,9 @@ var deskFeatures = append([]string{nsCommands}, contactFeatures...)
 // contactIQ answers for the customer's client. A device list is "not there" at once, so that no client waits for
 // one or encrypts to nobody.
 func (r *Relay) contactIQ(t *thread, s *stanza.Element) {
-	name := t.customer.Name
-	if name == "" {
-		name = "Customer #" + strconv.FormatUint(t.N, 10)
+	f := &customerFace
+	if s.To().Resource() == "" {
+		f = &face{"account", "registered", t.name(), deskFeatures}
 	}
-	r.send(r.back, personIQ(s, "account", "registered", name, deskFeatures))
+	r.send(r.back, personIQ(s, f, t.name()))
 }

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"slices"
 	"strconv"
 
 	"frontdesk/component/stanza"
@@ -75,6 +76,7 @@ func (r *Relay) fact(f *dispatch.Fact, u *utterance, later []dispatch.Fact) {
 	}
 	if f.Kind != dispatch.Closed && f.Kind != dispatch.Lingered {
 		r.rehost(t)
+		r.reshow(t)
 	}
 }
 
@@ -87,7 +89,9 @@ func (r *Relay) assigned(f *dispatch.Fact, t *thread) {
 	for _, a := range r.desk.Team(t.N) {
 		r.tellAgent(t, a, r.nameOf(f.Agent)+" has this conversation now.")
 	}
-	r.showContact(t, f.Agent)
+	if !slices.Contains(r.desk.Team(t.N), f.From) {
+		r.hideContact(t, f.From)
+	}
 }
 
 // opened gives a new thread its contact and notes where the conversation begins.
@@ -147,6 +151,7 @@ func (r *Relay) closed(f *dispatch.Fact, t *thread) {
 		r.rooming(r.rooms.Dismiss(r.now, caseLocal(t.N), stanza.MakeJID(lobby, r.back.domain, ""), "The conversation is closed."))
 	}
 	r.hideContact(t, f.Saved.Last)
+	r.relist(t)
 }
 
 // reassure tells customers who wait where they stand, once per conversation. It runs at the end of a

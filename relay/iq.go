@@ -5,8 +5,8 @@ import (
 )
 
 // personIQ answers an IQ to an address that stands for a person or a service: discovery, ping, vCard,
-// version. Everything else is refused; nil for what needs no answer.
-func personIQ(s *stanza.Element, category, typ, name string, features []string) *stanza.Element {
+// version. name is who it is. Everything else is refused; nil for what needs no answer.
+func personIQ(s *stanza.Element, f *face, name string) *stanza.Element {
 	if t := s.Type(); t != "get" && t != "set" {
 		return nil
 	}
@@ -15,10 +15,11 @@ func personIQ(s *stanza.Element, category, typ, name string, features []string) 
 	case q == nil:
 		return stanza.Error{Type: "modify", Condition: "bad-request"}.Reply(s)
 	case s.Type() == "get" && q.Is(stanza.NSDiscoInfo, "query"):
-		if node := q.Attr("node"); node != "" {
+		info := f.info(q.Attr("node"))
+		if info == nil {
 			return stanza.Error{Type: "cancel", Condition: "item-not-found"}.Reply(s)
 		}
-		return stanza.Result(s).Add(discoInfo(category, typ, name, features))
+		return stanza.Result(s).Add(info)
 	case s.Type() == "get" && q.Is(stanza.NSDiscoItems, "query"):
 		return stanza.Result(s).Add(stanza.New(stanza.NSDiscoItems, "query", "node", q.Attr("node")))
 	case s.Type() == "get" && q.Is(stanza.NSPing, "ping"):
@@ -34,17 +35,12 @@ func personIQ(s *stanza.Element, category, typ, name string, features []string) 
 	return stanza.Error{Type: "cancel", Condition: "service-unavailable"}.Reply(s)
 }
 
-func discoInfo(category, typ, name string, features []string) *stanza.Element {
-	info := stanza.New(stanza.NSDiscoInfo, "query").Add(
-		stanza.New(stanza.NSDiscoInfo, "identity", "category", category, "type", typ, "name", name))
-	for _, f := range features {
-		info.Add(stanza.New(stanza.NSDiscoInfo, "feature", "var", f))
-	}
-	return info
-}
-
 // queueFeatures are what a customer's client may use with a queue.
 var queueFeatures = append([]string{nsClaim}, contactFeatures...)
+
+func (q *queue) face() *face { return &face{"account", "registered", q.title, queueFeatures} }
+
+var frontFeatures = []string{stanza.NSDiscoInfo, stanza.NSDiscoItems, stanza.NSPing, "jabber:iq:version", "vcard-temp"}
 
 // queueIQ answers for a queue: the key of a page, the customer's own archive, and what every address answers.
 func (r *Relay) queueIQ(q *queue, s *stanza.Element) {
@@ -55,7 +51,7 @@ func (r *Relay) queueIQ(q *queue, s *stanza.Element) {
 	case s.Type() == "set" && p.Is(stanza.NSMAM, "query"):
 		r.customerArchive(q, s, p)
 	default:
-		reply := personIQ(s, "account", "registered", q.title, queueFeatures)
+		reply := personIQ(s, q.face(), q.title)
 		if card := reply.Child("vcard-temp", "vCard"); card != nil && q.photo.Type != "" {
 			card.Add(photoOf(q.photo))
 		}
@@ -79,5 +75,5 @@ func (r *Relay) frontIQ(s *stanza.Element) {
 		r.send(r.front, stanza.Result(s).Add(items))
 		return
 	}
-	r.send(r.front, personIQ(s, "component", "generic", r.cfg.Front.Name, []string{stanza.NSDiscoInfo, stanza.NSDiscoItems, stanza.NSPing, "jabber:iq:version", "vcard-temp"}))
+	r.send(r.front, personIQ(s, &face{"component", "generic", r.cfg.Front.Name, frontFeatures}, r.cfg.Front.Name))
 }

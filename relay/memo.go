@@ -46,6 +46,7 @@ func (r *Relay) rename(c *call) (string, error) {
 	r.saveCustomer(t.customer)
 	r.note(store.Agents, t.archive, &entry{kind: kindNamed, own: own{Thread: t.N, By: c.agent}, words: &words{Body: name}})
 	r.rehost(t)
+	r.reshow(t)
 	return "The customer of #" + fmt.Sprint(t.N) + " is called " + name + " now.", nil
 }
 

@@ -32,6 +32,7 @@ const (
 	tableStaff     = "staff"     // bare JID → what admins said of somebody while the desk ran
 	tableCanned    = "canned"    // owner \x00 key → canned reply
 	tableStats     = "stats"     // day \x00 queue or agent → tally
+	tableRoster    = "roster"    // thread \x00 agent → what his roster may hold of it
 	tableRetracted = "retracted" // id of a group message, or room, author and his id for it → number of the record that took it back
 )
 
@@ -86,6 +87,7 @@ type thread struct {
 	told     map[string]bool
 	hosted   bool // its case room is open
 
+	look               string // what agents' clients were last told of the customer
 	composing          bool   // as the customer was last told
 	againFrom, againAt uint64 // what a client that is gone bounced has gone out again: from which record on, and at which
 }
@@ -259,6 +261,18 @@ func (r *Relay) rebind(c *customer, from stanza.JID) {
 	r.byJID[c.Bare] = c.N
 	r.put(tableJID, string(c.Bare), c.N)
 	r.saveCustomer(c)
+	r.reshowAll(c)
+}
+
+// reshowAll tells who has conversations with a customer what changed about him.
+func (r *Relay) reshowAll(c *customer) {
+	for _, q := range r.order {
+		if n := c.Threads[q.name]; n != 0 {
+			if _, open := r.desk.Thread(n); open {
+				r.reshow(r.thread(n))
+			}
+		}
+	}
 }
 
 func (r *Relay) saveCustomer(c *customer) { r.put(tableCustomer, strconv.FormatUint(c.N, 10), c) }
@@ -342,6 +356,14 @@ func cleanName(s string) string {
 		s = s[:len(s)-size]
 	}
 	return strings.TrimSpace(s)
+}
+
+// name is what agents' clients call a customer.
+func (t *thread) name() string {
+	if t.customer.Name == "" {
+		return "Customer #" + strconv.FormatUint(t.N, 10)
+	}
+	return t.customer.Name
 }
 
 // label is how the desk calls a customer.

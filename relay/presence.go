@@ -117,6 +117,7 @@ func (r *Relay) customerLeft(q *queue, from stanza.JID) {
 	if c.Full == from {
 		c.Full = ""
 		r.saveCustomer(c)
+		r.reshowAll(c)
 		r.customerSignal(q, c, &intake{state: "gone"})
 		r.leaving(q, c)
 	}
@@ -206,7 +207,7 @@ func (r *Relay) moodOf(q *queue) dispatch.Mood {
 // broadcast tells all watchers. Who comes later is told how things stand then.
 func (r *Relay) broadcast(q *queue, m dispatch.Mood) {
 	q.mood, q.again = m, time.Time{}
-	if to := sortedJIDs(q.watchers); len(to) > 0 {
+	if to := sortedKeys(q.watchers); len(to) > 0 {
 		q.sentAt = r.now
 		r.items = append(r.items, item{side: r.front, el: r.mood(q, m, ""), to: to})
 	}
@@ -227,7 +228,7 @@ func (r *Relay) mood(q *queue, m dispatch.Mood, to stanza.JID) *stanza.Element {
 	if show != "" {
 		p.Add(stanza.Text("", "show", show))
 	}
-	p.Add(stanza.Text("", "status", status), stanza.Text(stanza.NSNick, "nick", q.title))
+	p.Add(stanza.Text("", "status", status), stanza.Text(stanza.NSNick, "nick", q.title), q.face().caps())
 	if q.photo.Type != "" {
 		p.Add(stanza.New(nsAvatar, "x").Add(stanza.Text(nsAvatar, "photo", q.photo.Sum)))
 	}

@@ -80,6 +80,8 @@ type Relay struct {
 	searches    int                                        // under way
 	beside      sync.WaitGroup                             // of what runs beside the loop
 	life        context.Context                            // ends with Run
+	rosters     map[uint64]map[string]*listing             // by thread and agent
+	grants      map[string]bool                            // servers that let us set rosters
 	forms       map[string][]formSession                   // of commands, by agent, oldest first
 	accounts    map[string]map[stanza.JID]dispatch.Session // presences of agents' accounts, by bare and full JID
 
@@ -121,7 +123,7 @@ func New(cfg *config.Config, o Options) (*Relay, error) {
 	r := &Relay{
 		file: cfg, log: o.Log, clock: o.Clock, chance: o.Chance, load: o.Load,
 		inbox: newInbox(), seed: maphash.MakeSeed(), queues: map[string]*queue{}, former: map[string]*queue{},
-		accounts: map[string]map[stanza.JID]dispatch.Session{}, forms: map[string][]formSession{},
+		accounts: map[string]map[stanza.JID]dispatch.Session{}, forms: map[string][]formSession{}, grants: map[string]bool{},
 		threads: map[uint64]*thread{}, customers: map[uint64]*customer{}, byJID: map[stanza.JID]uint64{},
 		pending: map[rowKey][]byte{}, asked: map[stanza.JID]int{}, evictAt: 2 * maxCached, paused: true, ready: make(chan struct{}),
 	}

@@ -95,7 +95,7 @@ func (r *Relay) reopen(b *strings.Builder, was []*queue) {
 		if r.queues[q.name] != nil {
 			continue
 		}
-		if to := sortedJIDs(q.watchers); len(to) > 0 {
+		if to := sortedKeys(q.watchers); len(to) > 0 {
 			p := stanza.New("", "presence", "type", "unavailable", "from", string(r.queueJID(q.name))+"/"+resource)
 			r.items = append(r.items, item{side: r.front, el: p, to: to})
 		}

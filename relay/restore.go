@@ -55,6 +55,9 @@ func (r *Relay) restore() error {
 	if err := r.restoreCanned(); err != nil {
 		return err
 	}
+	if err := r.restoreRosters(); err != nil {
+		return err
+	}
 	if err := r.restoreRooms(); err != nil {
 		return err
 	}

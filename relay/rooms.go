@@ -3,7 +3,6 @@ package relay
 import (
 	"crypto/rand"
 	"regexp"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -345,6 +344,7 @@ func (r *Relay) verifying() {
 func (r *Relay) deskDown() {
 	r.verifyBy, r.expireAt = time.Time{}, time.Time{}
 	clear(r.accounts)
+	clear(r.grants)
 	r.rooms.Doubt()
 	if !r.paused {
 		r.paused = true
@@ -367,7 +367,7 @@ func (r *Relay) fromDeskContact(s *stanza.Element) {
 	switch s.Local {
 	case "iq":
 		if !r.adhoc(agent, nil, s) {
-			r.send(r.back, personIQ(s, "client", "bot", r.cfg.Desk.Name, deskFeatures))
+			r.send(r.back, personIQ(s, r.deskFace(), r.cfg.Desk.Name))
 		}
 	case "presence":
 		r.accountPresence(agent, s)
@@ -448,15 +448,7 @@ func (r *Relay) shows(agent string, yes bool) {
 
 func (r *Relay) deskPresence(to string) *stanza.Element {
 	return stanza.New("", "presence", "from", string(r.deskJID())+"/"+resource, "to", to).Add(
-		stanza.Text("", "status", "Commands: !help"), stanza.Text(stanza.NSNick, "nick", r.cfg.Desk.Name))
+		stanza.Text("", "status", "Commands: !help"), stanza.Text(stanza.NSNick, "nick", r.cfg.Desk.Name), r.deskFace().caps())
 }
 
-// sortedJIDs gives a map's keys an order that does not change.
-func sortedJIDs[V any](m map[stanza.JID]V) []stanza.JID {
-	out := make([]stanza.JID, 0, len(m))
-	for j := range m {
-		out = append(out, j)
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i] < out[j] })
-	return out
-}
+func (r *Relay) deskFace() *face { return &face{"client", "bot", r.cfg.Desk.Name, deskFeatures} }

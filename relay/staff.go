@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -108,14 +109,8 @@ func (w *staffRow) person(jid string) config.Person {
 // filed is what the file says of somebody, to tell whether it changed.
 func filed(p *config.Person) string { return string(mustJSON(p)) }
 
-func sortedKeys[V any](m map[string]V) []string {
-	all := make([]string, 0, len(m))
-	for k := range m {
-		all = append(all, k)
-	}
-	slices.Sort(all)
-	return all
-}
+// sortedKeys gives a map's keys an order that does not change.
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
 // employ makes a configuration the one in force, for relay alone.
 func (r *Relay) employ(cfg *config.Config) {

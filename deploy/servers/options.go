@@ -70,6 +70,17 @@ func plain(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0
 }
 
+// Privileged are the domains of components that may set rosters.
+func (o Options) Privileged() []string {
+	var all []string
+	for _, c := range o.Components {
+		if c.Rosters {
+			all = append(all, c.Domain)
+		}
+	}
+	return all
+}
+
 // settings is what the servers' templates see.
 type settings struct {
 	Options

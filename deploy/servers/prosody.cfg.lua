@@ -37,6 +37,14 @@ modules_disabled = { "s2s" }
 
 -- A restarted frontdesk takes over from its old, half-open connection.
 component_conflict_resolve = "kick_old"
+{{- with .Privileged}}
+
+privileged_entities = {
+{{- range .}}
+	[{{lua .}}] = { roster = "both" },
+{{- end}}
+}
+{{- end}}
 
 {{- with .Customers}}
 
@@ -56,7 +64,7 @@ VirtualHost {{lua .}}
 	authentication = "internal_hashed"
 	allow_registration = false
 	modules_enabled = {
-		"mam", "carbons", "csi_simple", "blocklist", "private", "pep", "bookmarks", "vcard4", "vcard_legacy", "offline",
+		{{if $.Privileged}}"privilege", {{end}}"mam", "carbons", "csi_simple", "blocklist", "private", "pep", "bookmarks", "vcard4", "vcard_legacy", "offline",
 	}
 {{- end}}
 {{- with .Rooms}}
@@ -69,4 +77,7 @@ Component {{lua .}} "muc"
 
 Component {{lua .Domain}}
 	component_secret = {{lua .Secret}}
+	{{- if .Rosters}}
+	modules_enabled = { "privilege" }
+	{{- end}}
 {{- end}}

@@ -45,8 +45,11 @@ type Options struct {
 	PlainAuth bool     // allow SASL PLAIN without TLS; else only SCRAM there
 }
 
-// Component is an external component's domain and secret.
-type Component struct{ Domain, Secret string }
+// Component is an external component.
+type Component struct {
+	Domain, Secret string
+	Rosters        bool // may set the rosters of Accounts (XEP-0356); on Prosody that needs Debian's prosody-modules
+}
 
 // Ports are TCP ports on 127.0.0.1; 0 is a free one below the range that the
 // kernel gives to outgoing connections, so that it stays the server's over Kill and Restart.
