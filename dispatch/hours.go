@@ -75,24 +75,31 @@ func (h *Hours) Next(at time.Time) time.Time {
 	return time.Time{}
 }
 
-// edges are the instants of a date at which Open may change: its midnight, the beginnings and ends of spans, and where the
+// edges are the instants of a date at which Open may change: its beginning, those of spans and their ends, and where the
 // clock is put on or back.
 func (h *Hours) edges(d Day) []time.Time {
-	begin := time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, h.zone())
-	end := time.Date(d.Year, d.Month, d.Day+1, 0, 0, 0, 0, h.zone())
-	all := []time.Time{begin}
+	clock := func(day, minute int) time.Time {
+		return time.Date(d.Year, d.Month, d.Day+day, 0, minute, 0, 0, h.zone())
+	}
+	noon := clock(0, 12*60)
+	_, before := clock(-1, 12*60).Zone()
+	_, after := clock(1, 12*60).Zone()
+	shift := time.Duration(after-before) * time.Second
+	all := []time.Time{clock(0, 0)}
 	for _, s := range h.spans(d) {
 		for _, m := range []int{s.From, s.To} {
-			at := time.Date(d.Year, d.Month, d.Day, 0, m, 0, 0, h.zone())
+			at := clock(0, m)
+			if all = append(all, at); shift != 0 { // the clock may show it twice, and this is one of the two
+				all = append(all, at.Add(shift), at.Add(-shift))
+			}
+		}
+	}
+	if shift != 0 { // midnight itself may be skipped: look at every quarter of an hour
+		for at := noon.Add(-14 * time.Hour); at.Before(noon.Add(14 * time.Hour)); at = at.Add(15 * time.Minute) {
 			all = append(all, at)
 		}
 	}
-	if end.Sub(begin) != 24*time.Hour { // the clock is changed on this day: look at every quarter of an hour
-		for at := begin; at.Before(end); at = at.Add(15 * time.Minute) {
-			all = append(all, at)
-		}
-	}
-	all = append(all, end)
+	all = slices.DeleteFunc(all, func(at time.Time) bool { return dayOf(at) != d }) // the end of a day is the next one's beginning
 	slices.SortFunc(all, time.Time.Compare)
 	return all
 }
