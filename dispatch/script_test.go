@@ -111,6 +111,22 @@ func (s *script) do(words []string) {
 		s.cfg.IdleIsAway = true
 	case "long-wait":
 		s.cfg.LongWait = s.time(w[0])
+	case "wrap-up":
+		s.cfg.WrapUp = s.time(w[0])
+	case "gap":
+		s.cfg.Gap = s.time(w[0])
+	case "bot-turns":
+		s.cfg.BotTurns = s.number(w[0])
+	case "bot":
+		s.agent(w[0]).Bot = true
+	case "skills":
+		s.agent(w[0]).Skills = w[1:]
+	case "set":
+		s.set(w[0], w[1], w[2:])
+	case "why":
+		for _, o := range s.run.d.Barred(uint64(s.number(w[0]))) {
+			s.printf("%s %s", o.Agent, o.Why)
+		}
 	case "reconfigure":
 		for _, f := range s.run.reconfigure(s.t, s, s.cfg) {
 			s.printf("%s", sentence(f))
@@ -173,6 +189,58 @@ func (s *script) step(words []string) {
 	}
 }
 
+// agent returns one of the config's.
+func (s *script) agent(id string) *Agent {
+	i := slices.IndexFunc(s.cfg.Agents, func(a Agent) bool { return a.ID == id })
+	if i < 0 {
+		s.t.Fatalf("line %d: there is no agent %s", s.line, id)
+	}
+	return &s.cfg.Agents[i]
+}
+
+// set gives a queue of the config another value of a key.
+func (s *script) set(name, key string, w []string) {
+	i := slices.IndexFunc(s.cfg.Queues, func(q Queue) bool { return q.Name == name })
+	if i < 0 || len(w) == 0 {
+		s.t.Fatalf("line %d: no queue %s, or no value", s.line, name)
+	}
+	q := &s.cfg.Queues[i]
+	switch key {
+	case "strategy":
+		q.Strategy = Strategy(w[0])
+	case "mode":
+		q.Mode = map[string]Mode{"push": Push, "offer": OfferOne, "all": OfferAll}[w[0]]
+	case "sticky":
+		q.Sticky = s.time(w[0])
+	case "level":
+		if q.Levels == nil {
+			q.Levels = map[string]int{}
+		}
+		q.Levels[w[0]] = s.number(w[1])
+	case "level-wait":
+		q.LevelWait = s.time(w[0])
+	case "skill-wait":
+		q.SkillWait = s.time(w[0])
+	case "priority":
+		q.Priority = s.number(w[0])
+	case "overflow":
+		if q.Overflow = w[0]; len(w) > 1 {
+			q.After = s.time(w[1])
+		}
+	case "idle":
+		q.Idle = s.time(w[0])
+	case "gone":
+		q.Gone = s.time(w[0])
+	case "hours": // of every day, in UTC
+		q.Hours = &Hours{}
+		for day := range q.Hours.Week {
+			q.Hours.Week[day] = spans(strings.Join(w, " "))
+		}
+	default:
+		s.t.Fatalf("line %d: what is %q?", s.line, key)
+	}
+}
+
 func (s *script) time(word string) time.Duration {
 	d, err := time.ParseDuration(word)
 	if err != nil {
@@ -212,10 +280,14 @@ func (s *script) input(verb string, w []string) Input {
 			return CustomerSaid{Thread: thread(0), Saved: saved(0)}
 		}
 		in := CustomerSaid{Queue: w[0], Customer: uint64(s.number(w[1]))}
-		if len(w) > 2 {
+		if len(w) > 2 && w[2] == "wants" {
+			in.Wants = strings.Join(w[3:], " ")
+		} else if len(w) > 2 {
 			in.Self = w[2]
 		}
 		return in
+	case "goes", "comes":
+		return CustomerGone{Thread: thread(0), Back: verb == "comes"}
 	case "begins":
 		return AgentSaid{Agent: w[0], Queue: w[1], Customer: uint64(s.number(w[2]))}
 	case "answers":
@@ -322,11 +394,16 @@ func sentence(f Fact) string {
 	if !f.Until.IsZero() {
 		until = clock(f.Until)
 	}
+	rest := ""
+	if !f.Rest.IsZero() {
+		rest = clock(f.Rest)
+	}
 	number := fmt.Sprintf("#%d.%d", f.Thread, f.Conversation)
 	switch f.Kind {
 	case Opened:
 		fmt.Fprintf(&b, "opened %s in %s for c%d", number, f.Queue, f.Customer)
 		part(", who is %s", f.Self)
+		part(", wants %s", f.Wants)
 		part(", by %s", f.By)
 		if f.Saved != nil {
 			b.WriteString(", again")
@@ -351,6 +428,7 @@ func sentence(f Fact) string {
 		part(", in %s", f.Queue)
 		part(", from %s", f.From)
 		part(", until %s", until)
+		part(", rests until %s", rest)
 	case Released:
 		fmt.Fprintf(&b, "released %s from %s, %s", number, f.Agent, f.Reason)
 		part(", cool until %s", until)
@@ -358,6 +436,7 @@ func sentence(f Fact) string {
 		fmt.Fprintf(&b, "closed %s, %s", number, f.Reason)
 		part(" %s", f.By)
 		part(", last %s", f.Saved.Last)
+		part(", rests until %s", rest)
 	case DutySet:
 		fmt.Fprintf(&b, "duty of %s: %s", f.Agent, duties[f.Duty])
 		part(", until %s", until)
@@ -377,6 +456,8 @@ func sentence(f Fact) string {
 		b.WriteString("resumed")
 	case Capped:
 		fmt.Fprintf(&b, "capacity of %s: %d by %s", f.Agent, f.Max, f.By)
+	case HoursSet:
+		fmt.Fprintf(&b, "hours of %s: %s", f.Queue, map[bool]string{true: "closed", false: "open"}[f.Shut])
 	case QueueSet:
 		fmt.Fprintf(&b, "queue %s, shut %v, by %s", f.Queue, f.Shut, f.By)
 	default:

@@ -359,10 +359,14 @@ func (t *thread) idles() time.Time {
 	return t.quiet.Add(t.queue.idle)
 }
 
-// departs is when the conversation of a customer who left, and was answered, is closed; zero is never.
+// departs is when the conversation of a customer who left, and was answered, is closed: so long after the later of the two,
+// so that an agent can say more than one thing. Zero is never.
 func (t *thread) departs() time.Time {
 	if t.queue.gone == 0 || t.parted.IsZero() || !t.Answered || t.theirs {
 		return time.Time{}
+	}
+	if t.quiet.After(t.parted) {
+		return t.quiet.Add(t.queue.gone)
 	}
 	return t.parted.Add(t.queue.gone)
 }

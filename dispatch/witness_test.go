@@ -600,7 +600,11 @@ func (w *witness) departs(t *seen) time.Time {
 	if q.Gone == 0 || t.left.end.IsZero() || !t.Answered || t.theirs {
 		return time.Time{}
 	}
-	return t.left.end.Add(q.Gone)
+	since := t.left.end
+	if t.quiet.end.After(since) {
+		since = t.quiet.end
+	}
+	return since.Add(q.Gone)
 }
 
 func (w *witness) opened(f Fact) error {
