@@ -1,6 +1,7 @@
 # make run    a desk to try out on this machine: RUN_DIR (run), XMPP_PORT (5222), HTTP_PORT (8080)
 # make test   everything that is tested; installs what is missing
 # make bench  figures of the relay, of rooms and of memory, beside others in the same run
+# make year   a simulated year of a shop for every strategy: waiting times, shares
 # make fuzz   every fuzzer for FUZZTIME (30s)
 # make build  ./frontdesk
 
@@ -14,7 +15,7 @@ TESTFLAGS =
 BENCHFLAGS =
 FUZZTIME = 30s
 
-.PHONY: build run test deps lint test-race test-real bench fuzz clean
+.PHONY: build run test deps lint test-race test-real bench year fuzz clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o frontdesk .
@@ -51,6 +52,9 @@ test-real: | deps
 
 bench:
 	go run ./e2e/bench $(BENCHFLAGS)
+
+year:
+	go test ./dispatch -count=1 -run '^TestYear$$' -v -year
 
 fuzz:
 	@set -e; for package in $$(go list ./...); do \

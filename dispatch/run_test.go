@@ -18,6 +18,7 @@ type run struct {
 	now   time.Time
 	log   []entry
 	quick bool // check the desk's own indexes now and then only
+	light bool // keep no log
 	steps int
 
 	snapped []byte // a snapshot at some time, and how much of the log it holds
@@ -64,7 +65,9 @@ func (r *run) step(t testing.TB, now time.Time, chance Chance, in Input) ([]Fact
 	}
 	r.steps++
 	facts, refusal := r.d.Step(now, chance, in)
-	r.log = append(r.log, encode(t, facts)...)
+	if !r.light {
+		r.log = append(r.log, encode(t, facts)...)
+	}
 	if err := r.w.step(r.d, r.now, in, facts); err != nil {
 		for _, f := range facts {
 			t.Log(sentence(f))
