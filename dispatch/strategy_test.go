@@ -22,7 +22,6 @@ type trio struct {
 	*run
 	t      testing.TB
 	chance Chance
-	caps   map[string]int
 }
 
 func newTrio(t testing.TB, strategy Strategy, chance Chance, a, b, c int) *trio {
