@@ -53,7 +53,7 @@ func (st *step) create() error {
 func (r *room) inherit(s *Service) {
 	for jid, nick := range s.nicks {
 		r.nicks[jid] = nick
-		r.reserved[fold(nick)] = true
+		r.reserved[Look(nick)] = true
 	}
 }
 

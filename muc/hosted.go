@@ -56,12 +56,12 @@ func (s *Service) Host(now time.Time, rc RoomConfig) Out {
 	return st.out
 }
 
-// reservedFor are the folded nicks that nobody else may take; hosted rooms share one table.
+// reservedFor are the looks of nicks that nobody else may take; hosted rooms share one table.
 func (s *Service) reservedFor(nicks map[string]string) map[string]bool {
 	if len(s.folded) != len(nicks) {
 		s.folded = make(map[string]bool, len(nicks))
 		for _, nick := range nicks {
-			s.folded[fold(nick)] = true
+			s.folded[Look(nick)] = true
 		}
 	}
 	return s.folded

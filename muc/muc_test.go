@@ -329,7 +329,7 @@ func TestFullRoom(t *testing.T) {
 func TestPlainNick(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"Anna": "Anna", "  A  b\tc ": "A b c", "Zoë": "Zoë", "李": "李", "❤️": "❤️", "": "", " \u00a0 ": "", "a\u200bb": "", "a\u202eb": "",
+		"Anna": "Anna", "  A  b\tc ": "A b c", "Zoë": "Zoë", "李": "李", "❤\ufe0f": "❤", "Ａ": "A", "": "", " \u00a0 ": "", "a\u200bb": "", "a\u202eb": "",
 		"\u3164": "", "a\x01": "", "\u0301": "", strings.Repeat("x", 64): strings.Repeat("x", 64), strings.Repeat("x", 65): "", "a\ufeff": "",
 	} {
 		if got, ok := plainNick(in); got != want && ok || ok != (want != "") {

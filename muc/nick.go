@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/text/secure/precis"
+
 	"frontdesk/component/stanza"
 )
 
@@ -30,7 +32,7 @@ func (r *room) nickFor(bare stanza.JID, asked string) (string, error) {
 	if !ok {
 		return "", errMalformed
 	}
-	if owner, kept := r.chosenBy[fold(nick)]; kept && owner != string(bare) || r.reserved[fold(nick)] || r.taken(bare, nick) {
+	if owner, kept := r.chosenBy[fold(nick)]; kept && owner != string(bare) || r.reserved[Look(nick)] || r.taken(bare, nick) {
 		return "", errConflict
 	}
 	if o := r.byNick[fold(nick)]; o != nil {
@@ -108,11 +110,12 @@ func (st *step) rename(sess *session, nick string, codes ...int) {
 	st.keep(r, sess)
 }
 
-// plainNick trims a nick and makes runs of blanks one. False where it is empty, too
-// long, or holds what cannot be seen or turns the text around it: such nicks
+// plainNick enforces the Nickname profile of PRECIS (RFC 8266 §2.3): it trims a nick, makes runs of blanks one, and normalises
+// (NFKC). False where it is empty, too long, or holds what cannot be seen or turns the text around it: such nicks
 // were used to pass for somebody else.
 func plainNick(s string) (string, bool) {
-	nick := strings.Join(strings.Fields(s), " ")
+	// Variation selectors, as emoji have them, change nothing that anybody could tell apart by, and end streams to some servers.
+	nick := strings.Join(strings.Fields(strings.NewReplacer("\ufe0e", "", "\ufe0f", "").Replace(s)), " ")
 	if nick == "" || len(nick) > maxNick {
 		return "", false
 	}
@@ -127,7 +130,8 @@ func plainNick(s string) (string, bool) {
 			visible = true
 		}
 	}
-	return strings.Clone(nick), visible
+	nick, err := precis.Nickname.String(nick)
+	return nick, err == nil && visible && len(nick) <= maxNick
 }
 
 // fold makes nicks equal that differ in case only: every rune becomes the

@@ -62,7 +62,7 @@ func (st *step) register() error {
 	if forced := r.nicks[string(bare)]; forced != "" && forced != nick {
 		return errAcceptable
 	}
-	if owner, kept := r.chosenBy[fold(nick)]; r.reserved[fold(nick)] && r.nicks[string(bare)] == "" || kept && owner != string(bare) || r.taken(bare, nick) {
+	if owner, kept := r.chosenBy[fold(nick)]; r.reserved[Look(nick)] && r.nicks[string(bare)] == "" || kept && owner != string(bare) || r.taken(bare, nick) {
 		return errConflict
 	}
 	if len(r.chosen) >= maxGranted || len(r.rank.granted) >= maxGranted {

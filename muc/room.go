@@ -24,7 +24,7 @@ type room struct {
 	rank      ranks
 	yields    func(jid string) bool // or nil
 	nicks     map[string]string     // forced, by bare JID
-	reserved  map[string]bool       // folded nicks that nobody else may take
+	reserved  map[string]bool       // looks of nicks that nobody else may take
 	chosen    map[string]string     // nicks that people registered, by bare JID
 	chosenBy  map[string]string     // and whose they are, by folded nick
 	topic     topic
@@ -83,10 +83,10 @@ func (r *room) people(rc RoomConfig) {
 	}
 	for jid, nick := range rc.Nicks {
 		r.nicks[strings.ToLower(jid)] = nick
-		r.reserved[fold(nick)] = true
+		r.reserved[Look(nick)] = true
 	}
 	if r.desk != nil {
-		r.reserved[fold(r.desk.nick)] = true
+		r.reserved[Look(r.desk.nick)] = true
 	}
 }
 

@@ -141,6 +141,7 @@ func (r *Relay) nicks() map[string]string { return r.visitors.nicks }
 // visitors is what case rooms share, until the staff changes.
 type visitors struct {
 	nicks   map[string]string
+	looks   map[string]bool                       // of nicks
 	byQueue map[string]map[string]muc.Affiliation // of queues, joined by NUL
 }
 

@@ -106,7 +106,7 @@ func (r *Relay) customerWrote(q *queue, c *customer, from stanza.JID, m *intake)
 		r.rebind(c, from)
 	}
 	if m.nick != "" && m.nick != c.Name && !c.Named {
-		if name := cleanName(m.nick); name != "" && name != c.Name {
+		if name := r.nameFor(m.nick); name != "" && name != c.Name {
 			c.Name = name
 			r.saveCustomer(c)
 		}

@@ -37,7 +37,7 @@ func (r *Relay) note_(c *call) (string, error) {
 
 // rename gives a customer the name that colleagues call him by, whatever he calls himself.
 func (r *Relay) rename(c *call) (string, error) {
-	name := cleanName(c.text("name"))
+	name := r.nameFor(c.text("name"))
 	if name == "" {
 		return "", misused("%q can be no name.", shorten(c.text("name"), 40))
 	}

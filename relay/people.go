@@ -14,6 +14,7 @@ import (
 
 	"frontdesk/component/stanza"
 	"frontdesk/dispatch"
+	"frontdesk/muc"
 	"frontdesk/store"
 )
 
@@ -356,6 +357,16 @@ func cleanName(s string) string {
 		s = s[:len(s)-size]
 	}
 	return strings.TrimSpace(s)
+}
+
+// nameFor makes a name fit for a customer: one that looks like an agent's or the desk's is marked, as nobody is to be taken for
+// a colleague.
+func (r *Relay) nameFor(s string) string {
+	name := cleanName(s)
+	if look := muc.Look(name); name != "" && (look == muc.Look(serviceNick) || r.visitors.looks[look]) {
+		name += " (customer)"
+	}
+	return name
 }
 
 // name is what agents' clients call a customer.

@@ -141,9 +141,10 @@ func (r *Relay) employ(cfg *config.Config) {
 		}
 		order = append(order, w)
 	}
-	r.order, r.visitors = order, visitors{nicks: make(map[string]string, len(cfg.Agents)), byQueue: map[string]map[string]muc.Affiliation{}}
+	r.order, r.visitors = order, visitors{nicks: make(map[string]string, len(cfg.Agents)), looks: map[string]bool{}, byQueue: map[string]map[string]muc.Affiliation{}}
 	for _, p := range cfg.Agents {
 		r.visitors.nicks[p.JID] = p.Name
+		r.visitors.looks[muc.Look(p.Name)] = true
 	}
 }
 
