@@ -12,8 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/secure/precis"
@@ -42,6 +42,8 @@ func (k *checker) check() {
 	k.web()
 	k.agents()
 	k.zones()
+	k.config.Language = k.language("language", k.config.Language)
+	k.texts("texts", k.config.Texts)
 	k.queues()
 	k.members()
 	k.creators()

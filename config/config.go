@@ -1,6 +1,6 @@
 // Package config reads frontdesk's one TOML file: it fills in defaults and
 // refuses what cannot work with an error that names the key and says what to
-// write. It imports nothing of ours.
+// write. Of ours it imports texts alone, whose defaults those of the customers' texts are.
 package config
 
 import (
@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/BurntSushi/toml"
+
+	"frontdesk/texts"
 )
 
 // Role at the desk.
@@ -45,7 +47,9 @@ type Config struct {
 	Holidays []string `toml:"holidays"`  // of the queues that name none
 	BotTurns int      `toml:"bot_turns"` // how often a bot says something before people take over, 1 to 1000; default 30
 
-	RosterGroup string `toml:"roster_group"` // where agents' servers let us: the group of the customers in their rosters, at most 64 bytes; "" never; default "Customers"
+	RosterGroup string      `toml:"roster_group"` // where agents' servers let us: the group of the customers in their rosters, at most 64 bytes; "" never; default "Customers"
+	Language    string      `toml:"language"`     // of the queues that name none; default en
+	Texts       texts.Table `toml:"texts"`        // what customers are told otherwise than as shipped; languages in lower case
 
 	AgentsCreate bool `toml:"-"` // create_rooms is "agents"
 }
@@ -153,6 +157,7 @@ func parse(text, dir string, env func(string) (string, bool), mode fs.FileMode) 
 		Log:         "info",
 		CreateRooms: Creators{everyAgent},
 		TimeZone:    "UTC",
+		Language:    texts.English,
 		BotTurns:    30,
 		RosterGroup: "Customers",
 	}

@@ -56,12 +56,12 @@ host = "web.example"
 			Customers: []string{"customers.example", "web.example"}},
 		Desk: Link{Domain: "desk.agents.example", Server: "127.0.0.1:5347", Secret: "b", Name: "Desk"},
 		Queues: []Queue{{Name: "support", Title: "support", Agents: both, Everybody: true,
-			LevelWait: 2 * time.Minute, SkillWait: 2 * time.Minute, Strategy: "random", Mode: "push"}},
+			LevelWait: 2 * time.Minute, SkillWait: 2 * time.Minute, Strategy: "random", Mode: "push", Language: "en", PlaceEvery: 2 * time.Minute}},
 		Agents: []Person{{JID: both[0], Name: "anna", Role: Agent, Capacity: 5}, {JID: both[1], Name: "bob", Role: Agent, Capacity: 5}},
 		Times:  Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute, HandOver: 2 * time.Minute, LongWait: 5 * time.Minute},
 		Web: Web{Listen: "127.0.0.1:8080", WebSocket: "ws://127.0.0.1:5280/xmpp-websocket", Host: "web.example",
 			Queue: "support"},
-		Log: "info", CreateRooms: both, AgentsCreate: true, TimeZone: "UTC", BotTurns: 30, RosterGroup: "Customers",
+		Log: "info", CreateRooms: both, AgentsCreate: true, TimeZone: "UTC", BotTurns: 30, RosterGroup: "Customers", Language: "en",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -207,6 +207,17 @@ func TestFaults(t *testing.T) {
 				`line 2: roster_group: write a name of at most 64 bytes, as "Customers", or "" for none` + "\n" +
 				`line 3: time_zone: "" is no time zone: write one as "Europe/Berlin" or "UTC"` + "\n" +
 				`line 4: holidays: "" begins with no date: write holidays as "2026-12-25", or with hours as "2026-12-24 9:00-12:00"`},
+		{"texts", "name = \"support\"\n", "name = \"support\"\nlanguage = \"d e\"\nplace_every = \"10s\"\n[queue.texts.de]\nbussy = \"x\"\nplace = \"{platz}\"\nnext = 5\n[queue.texts.DE]\nbusy = \"y\"\n[queue.texts.d_e]\nbusy = \"z\"\n" +
+			"[[queue]]\nname = \"sales\"\ntexts = \"all\"\n[[queue]]\nname = \"help\"\n[queue.texts.fr]\nphone = \"x\"\n",
+			`line 13: queue.language: "d e" is no language: write one as "en" or "pt-BR"` + "\n" +
+				`line 14: queue.place_every: 10s cannot be: write a time from "30s" to "24h"` + "\n" +
+				`line 16: queue.texts.de.bussy: there is no text of this name (did you mean "busy"?)` + "\n" +
+				`line 17: queue.texts.de.place: nothing is put in for {platz} here; known are: {place}` + "\n" +
+				`line 18: queue.texts.de.next: write text in quotes, as "text"` + "\n" +
+				`line 19: queue.texts.DE: "de" is there twice: leave one out` + "\n" +
+				`line 21: queue.texts.d_e: "d_e" is no language: write one as "en" or "pt-BR"` + "\n" +
+				`line 25: queue.texts: these are tables, one for each language: write [queue.texts.de], and its texts below it` + "\n" +
+				`line 29: queue.texts.fr.phone: there is no text of this name: docs/texts.md lists them`},
 		{"creators", "\n[front]", "create_rooms = [\"customers.example\", \"a b\"]\n[front]",
 			`line 1: create_rooms: "a b" is no domain: write one as "agents.example"` + "\n" +
 				`line 1: create_rooms: "customers.example" is a customers' host (front.customers, web.host), and nobody from there gets into the desk: leave it out`},
@@ -364,6 +375,7 @@ gap = "5s"
 		Holidays: []string{"2026-12-25", "2026-12-24 9:00-12:00"}, Idle: 20 * time.Minute, Gone: 10 * time.Minute, Picture: filepath.Join(dir, "a.png"),
 		Week: &Week{Zone: berlin, Days: [7][]Span{{{1200, 1440}}, day, day, day, nil, {{1320, 1440}}, {{0, 360}, {1200, 1440}}},
 			Holidays: map[Date][]Span{{2026, 12, 25}: nil, {2026, 12, 24}: {{540, 720}}}},
+		Language: "en", PlaceEvery: 2 * time.Minute,
 		Photo: Photo{"image/png", "iVBORw0KGgouLi4=", "b4c36d07c9b3a21891dd8686ea5cb543fa0815e0"}}
 	if got := c.Queues[1]; !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -408,6 +420,7 @@ func TestExample(t *testing.T) {
 	got.Members, got.Web.Origins, got.Front.WriteTo = plain.Members, plain.Web.Origins, plain.Front.WriteTo
 	got.Queues[0].Title, got.Agents[0].Name = plain.Queues[0].Title, plain.Agents[0].Name
 	got.Holidays, got.Agents[0].Skills = plain.Holidays, plain.Agents[0].Skills
+	got.Texts, got.Queues[0].Texts = plain.Texts, plain.Queues[0].Texts
 	q, was := &got.Queues[0], &plain.Queues[0]
 	q.Everybody, q.Named, q.Hours, q.Week, q.TimeZone, q.Holidays, q.Idle, q.Gone = was.Everybody, was.Named, was.Hours, was.Week, was.TimeZone, was.Holidays, was.Idle, was.Gone
 	if !reflect.DeepEqual(got, plain) {

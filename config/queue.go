@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"frontdesk/texts"
 )
 
 // Queue is one [[queue]].
@@ -39,6 +41,11 @@ type Queue struct {
 	Idle    time.Duration `toml:"idle"`    // 1 s to 168 h; 0: never
 	Gone    time.Duration `toml:"gone"`    // likewise
 	Picture string        `toml:"picture"` // path of a PNG, JPEG, GIF or WebP file of at most 64 KiB
+
+	Language   string        `toml:"language"`    // of who wants none that there is; default: the one at the top
+	Texts      texts.Table   `toml:"texts"`       // laid over those at the top
+	Greet      bool          `toml:"greet"`       // whoever begins a conversation is greeted
+	PlaceEvery time.Duration `toml:"place_every"` // how often who waits is told his place at most, 30 s to 24 h; 0: once; default 2 min
 
 	Everybody bool     `toml:"-"` // agents and agents_with are absent
 	Named     []string `toml:"-"` // agents as it stands in the file, normalised
@@ -129,6 +136,7 @@ func (k *checker) serving(path string, q *Queue, names []string) {
 		k.fault(join(path, "priority"), "write a number from %d to %d", -maxPriority, maxPriority)
 	}
 	k.overflow(path, q, names)
+	k.said(path, q)
 	k.week(path, q)
 	if q.Picture != "" {
 		q.Picture = k.path(q.Picture)

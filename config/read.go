@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"frontdesk/texts"
 )
 
 const maxWithin = 365 * 24 * time.Hour
@@ -106,6 +108,9 @@ func (r *reader) value(path string, raw any, to reflect.Value) {
 	case []string:
 		r.texts(path, raw, to)
 		return
+	case texts.Table:
+		r.languages(path, raw, to)
+		return
 	case Creators:
 		if word, ok := raw.(string); ok && (word == everyAgent || word == nobody) {
 			to.Set(reflect.ValueOf(Creators{word}))
@@ -156,6 +161,33 @@ func (r *reader) texts(path string, raw any, to reflect.Value) {
 	to.Set(reflect.ValueOf(texts).Convert(to.Type()))
 }
 
+// languages reads texts by language and key, of which there is one table for each language.
+func (r *reader) languages(path string, raw any, to reflect.Value) {
+	all, ok := raw.(map[string]any)
+	table := texts.Table{}
+	for lang, keys := range all {
+		said, isTable := keys.(map[string]any)
+		if !isTable {
+			ok = false
+			break
+		}
+		r.given[join(path, lang)] = true
+		table[lang] = map[string]string{}
+		for key, v := range said {
+			if text, isText := v.(string); isText {
+				table[lang][key] = text
+			} else {
+				r.mismatch(join(join(path, lang), key), `write text in quotes, as "text"`)
+			}
+		}
+	}
+	if !ok {
+		r.mismatch(path, "these are tables, one for each language: write [%s.de], and its texts below it", index.ReplaceAllString(path, ""))
+		return
+	}
+	to.Set(reflect.ValueOf(table))
+}
+
 func (r *reader) tables(path string, raw any, to reflect.Value) {
 	list, ok := raw.([]map[string]any)
 	if !ok {
@@ -198,6 +230,9 @@ func lineNumbers(text string) map[string]int {
 			line = strings.TrimSpace(line)
 			if m := header.FindStringSubmatch(line); m != nil {
 				table = m[2]
+				if first, rest, nested := strings.Cut(table, "."); nested && count[first] > 0 { // of the last [[first]]
+					table = join(fmt.Sprintf("%s[%d]", first, count[first]), rest)
+				}
 				if m[1] == "[[" {
 					table = item(m[2], count[m[2]])
 					count[m[2]]++
