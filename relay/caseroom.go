@@ -224,7 +224,7 @@ func (r *Relay) caseFact(t *thread, e *entry) (muc.Fact, bool) {
 	}
 	id := r.ids.of(e.seq)
 	f := muc.Fact{Kind: muc.Message, At: e.at, Room: caseLocal(t.N), ID: id, Nick: g.Nick}
-	if m := show.build(id, r.ids.of); m != nil {
+	if m := show.build(id, r.ids.of, textRetracted); m != nil {
 		f.Words = r.rooms.Words(f.Room, g, id, m)
 	}
 	return f, true

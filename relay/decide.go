@@ -37,6 +37,9 @@ func (r *Relay) fact(f *dispatch.Fact, u *utterance, later []dispatch.Fact) {
 		e.words = u.words
 		r.noteWords(t, f.By, e)
 		r.counted(f, t)
+		if f.By != "" {
+			r.answered(t)
+		}
 		return
 	}
 	archive := ""
@@ -100,11 +103,11 @@ func (r *Relay) opened(f *dispatch.Fact, u *utterance, e *entry) {
 	if t == nil {
 		t = r.newThread(f.Thread, f.Queue, u.customer)
 	}
-	t.Opened, t.Saved, t.told, t.Consulted = e.seq, nil, nil, nil
+	t.Opened, t.Saved, t.told, t.stood, t.Consulted = e.seq, nil, nil, nil, nil
 	t.Missed, t.MissedBy, t.MissedTill = 0, "", 0
 	r.counted(f, t)
 	r.saveThread(t)
-	r.fresh = append(r.fresh, t.N)
+	r.fresh = append(r.fresh, fresh{t.N, f.By == ""})
 	r.stale = true
 	r.rehost(t)
 }
@@ -118,7 +121,7 @@ func (r *Relay) released(f *dispatch.Fact, t *thread, e *entry) {
 		t.MissedTill = e.seq
 		r.saveThread(t)
 	}
-	r.fresh = append(r.fresh, t.N)
+	r.fresh = append(r.fresh, fresh{thread: t.N})
 }
 
 // returned gives an agent who is back within the grace period what could not be delivered meanwhile.
@@ -152,26 +155,4 @@ func (r *Relay) closed(f *dispatch.Fact, t *thread) {
 	}
 	r.hideContact(t, f.Saved.Last)
 	r.relist(t)
-}
-
-// reassure tells customers who wait where they stand, once per conversation. It runs at the end of a
-// step, when dispatch has settled everything.
-func (r *Relay) reassure() {
-	if r.paused {
-		return // nobody is assigned yet: what to say is not known
-	}
-	for _, n := range r.fresh {
-		t := r.thread(n)
-		d, open := r.desk.Thread(n)
-		if t == nil || !open || d.Owner != "" || t.told["waiting"] {
-			continue
-		}
-		t.tell("waiting")
-		if r.desk.Mood(t.Queue) == dispatch.Nobody {
-			r.tellCustomer(t, textNobody)
-		} else {
-			r.tellCustomer(t, textWaiting(r.desk.Place(n)))
-		}
-	}
-	r.fresh = r.fresh[:0]
 }

@@ -64,11 +64,10 @@ func hoursOf(w *config.Week) *dispatch.Hours {
 // opening says when a queue that is closed by its hours opens, by the clock where it is: "on Monday at 9:00"; "" where
 // nobody knows.
 func (r *Relay) opening(q *queue) string {
-	at := r.desk.Opens(q.name)
+	at := r.opens(q)
 	if at.IsZero() {
 		return ""
 	}
-	at = at.In(q.zone)
 	now := r.now.In(at.Location())
 	midnight := func(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC) }
 	switch days := int(midnight(at).Sub(midnight(now)).Hours() / 24); {

@@ -9,6 +9,7 @@ import (
 	"frontdesk/component/stanza"
 	"frontdesk/dispatch"
 	"frontdesk/store"
+	"frontdesk/texts"
 )
 
 // repeatWithin is how long a customer's client may send the same message again without its being taken for a new one.
@@ -66,12 +67,12 @@ func (r *Relay) customerMessage(q *queue, s *stanza.Element) {
 	switch {
 	case c != nil && c.Blocked.After(r.now):
 		if m.encrypted || m.hasWords() {
-			r.send(r.front, errBlocked.Reply(s))
+			r.send(r.front, r.spoken(errBlocked, q.texts, wanted(c, s), "blocked").Reply(s))
 		}
 	case m.encrypted:
 		r.cannotRead(q, c, s)
 	case m.tooLong():
-		r.send(r.front, errTooLong.Reply(s))
+		r.send(r.front, r.spoken(errTooLong, q.texts, wanted(c, s), "too_long").Reply(s))
 	case m.hasWords():
 		r.customerWrote(q, c, s.From(), m)
 	default:
@@ -90,7 +91,8 @@ func (r *Relay) cannotRead(q *queue, c *customer, s *stanza.Element) {
 			t.tell("encrypted")
 		}
 	}
-	m := stanza.New("", "message", "type", "chat", "id", rand.Text()).Add(stanza.Text("", "body", textEncrypted))
+	v := q.texts.In(wanted(c, s))
+	m := stanza.New("", "message", "type", "chat", "id", rand.Text()).Add(stanza.Text("", "body", v.Say("encrypted"))).SetLang(v.Lang)
 	r.send(r.front, address(m, r.queueJID(q.name).WithResource(resource), s.From()))
 }
 
@@ -110,6 +112,10 @@ func (r *Relay) customerWrote(q *queue, c *customer, from stanza.JID, m *intake)
 			c.Name = name
 			r.saveCustomer(c)
 		}
+	}
+	if lang := texts.Tag(m.Lang); lang != "" && lang != c.Lang {
+		c.Lang = lang
+		r.saveCustomer(c)
 	}
 	t := r.thread(c.Threads[q.name])
 	w := &m.words
@@ -384,7 +390,24 @@ func (r *Relay) tellOwner(t *thread, text string) {
 	}
 }
 
-// tellCustomer sends a text of the desk's own to the customer, as a record.
-func (r *Relay) tellCustomer(t *thread, text string) {
-	r.mirror(t, r.note(store.Customers, t.archive, &entry{kind: kindTold, own: own{Thread: t.N}, words: &words{Body: text}}))
+// tellCustomer sends a text of the desk's own to the customer, as a record; "" is not said.
+func (r *Relay) tellCustomer(t *thread, v texts.Voice, text string) {
+	if text != "" {
+		r.mirror(t, r.note(store.Customers, t.archive, &entry{kind: kindTold, own: own{Thread: t.N}, words: &words{Body: text, Lang: v.Lang}}))
+	}
+}
+
+// wanted is the language of who sent a stanza: its own, or that of what he wrote last. c may be nil.
+func wanted(c *customer, s *stanza.Element) string {
+	if lang := s.Lang(); lang != "" || c == nil {
+		return lang
+	}
+	return c.Lang
+}
+
+// spoken puts a text to customers into an error.
+func (r *Relay) spoken(e stanza.Error, set *texts.Set, lang, key string, values ...string) stanza.Error {
+	v := set.In(lang)
+	e.Text, e.Lang = v.Say(key, values...), v.Lang
+	return e
 }

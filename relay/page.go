@@ -178,7 +178,7 @@ func (r *Relay) archived(t *thread, s *stanza.Element, queryID string, rec store
 			id = e.words.ID
 		}
 	}
-	m := e.words.build(id, func(ref uint64) string { return r.refer(t, ref, "") })
+	m := e.words.build(id, func(ref uint64) string { return r.refer(t, ref, "") }, r.instead(t, e.words))
 	if m == nil {
 		return nil
 	}

@@ -43,7 +43,8 @@ type customer struct {
 	Bare    stanza.JID        `json:"bare"`
 	Full    stanza.JID        `json:"full,omitempty"` // last known client; "" once it is known to be gone
 	Name    string            `json:"name,omitempty"`
-	Key     string            `json:"key,omitempty"` // hash of the web page's key
+	Lang    string            `json:"lang,omitempty"` // xml:lang of what he wrote last
+	Key     string            `json:"key,omitempty"`  // hash of the web page's key
 	Threads map[string]uint64 `json:"threads,omitempty"`
 	Named   bool              `json:"named,omitempty"` // by an agent, who knows better than the customer's client
 	Blocked time.Time         `json:"blocked,omitzero"`
@@ -86,7 +87,8 @@ type thread struct {
 	newest   int        // index of the newest in recent
 	filled   bool       // recent has been read from the store
 	told     map[string]bool
-	hosted   bool // its case room is open
+	stood    *standing // where the customer was told that he stands, in this conversation
+	hosted   bool      // its case room is open
 
 	look               string // what agents' clients were last told of the customer
 	composing          bool   // as the customer was last told

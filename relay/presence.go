@@ -8,6 +8,7 @@ import (
 	"frontdesk/component/stanza"
 	"frontdesk/config"
 	"frontdesk/dispatch"
+	"frontdesk/texts"
 )
 
 // maxWatchers bounds who is told of a queue's presence without having written; more are answered
@@ -22,6 +23,11 @@ type queue struct {
 	skills      map[string]bool // of all its agents
 	zone        *time.Location  // of its hours
 	photo       config.Photo
+	texts       *texts.Set
+	greet       bool          // who begins a conversation
+	placeEvery  time.Duration // how often who waits is told his place at most; 0: once
+	retellAt    time.Time     // when its line is looked at for that; zero: nobody is in it
+	pace        pace
 	watchers    map[stanza.JID]bool // true: subscribed (a bare JID), false: showed presence (a full one)
 	mood        dispatch.Mood       // as last sent
 	sentAt      time.Time
@@ -216,23 +222,37 @@ func (r *Relay) broadcast(q *queue, m dispatch.Mood) {
 // mood is the presence of a queue: the truth about who would answer.
 func (r *Relay) mood(q *queue, m dispatch.Mood, to stanza.JID) *stanza.Element {
 	p := stanza.New("", "presence", "from", string(r.queueJID(q.name))+"/"+resource, "to", string(to))
-	var show, status string
 	switch m {
 	case dispatch.Free:
-		status = "We are here for you"
 	case dispatch.Full:
-		show, status = "dnd", "All of us are busy, we will answer as soon as we can"
+		p.Add(stanza.Text("", "show", "dnd"))
 	default:
-		show, status = "xa", "Nobody is here at the moment, leave a message"
+		p.Add(stanza.Text("", "show", "xa"))
 	}
-	if show != "" {
-		p.Add(stanza.Text("", "show", show))
+	for _, v := range q.texts.Voices() { // the first is the queue's own, for clients that show the first
+		p.Add(stanza.Text("", "status", r.status(q, m, v)).SetLang(v.Lang))
 	}
-	p.Add(stanza.Text("", "status", status), stanza.Text(stanza.NSNick, "nick", q.title), q.face().caps())
+	p.Add(stanza.Text(stanza.NSNick, "nick", q.title), q.face().caps())
 	if q.photo.Type != "" {
 		p.Add(stanza.New(nsAvatar, "x").Add(stanza.Text(nsAvatar, "photo", q.photo.Sum)))
 	}
 	return p
+}
+
+// status is what a queue's presence says in one language. Presences stay: they know no "tomorrow".
+func (r *Relay) status(q *queue, m dispatch.Mood, v texts.Voice) string {
+	switch m {
+	case dispatch.Free:
+		return v.Say("status_free")
+	case dispatch.Full:
+		return v.Say("status_full")
+	case dispatch.Nobody:
+		return v.Say("status_nobody")
+	}
+	if at := r.opens(q); !at.IsZero() {
+		return v.Say("status_closed_until", "when", v.OnDay(at, r.now))
+	}
+	return v.Say("status_closed")
 }
 
 // nsAvatar says in a presence which picture the vCard has (XEP-0153).

@@ -21,6 +21,7 @@ import (
 	"frontdesk/dispatch"
 	"frontdesk/muc"
 	"frontdesk/store"
+	"frontdesk/texts"
 )
 
 // Bounds and periods of the loop.
@@ -72,6 +73,7 @@ type Relay struct {
 	order       []*queue          // as configured
 	staff       map[string]*config.Person
 	orders      []order
+	texts       *texts.Set // of what belongs to no queue
 	visitors    visitors
 	visited     []uint64                                   // threads whose case room may be empty
 	leavers     []leaver                                   // in order of time
@@ -110,8 +112,8 @@ type Relay struct {
 	snapshotAt         uint64 // sequence number at which the next one is due
 	publishedAt        time.Time
 	publishedUp        int
-	stale              bool     // something changed that may change a queue's presence
-	fresh              []uint64 // threads that may have come to wait in this step
+	stale              bool    // something changed that may change a queue's presence
+	fresh              []fresh // in this step
 	ready              chan struct{}
 	wasReady           bool
 	view               atomic.Pointer[metrics]
@@ -300,7 +302,7 @@ func (r *Relay) begin(closed <-chan struct{}) error {
 			for _, e := range buf {
 				if e.then != nil || e.Kind != component.Stanza {
 					states = append(states, e)
-				} else if reply := (stanza.Error{Type: "wait", Condition: "resource-constraint", Text: "The desk cannot keep anything at present. Please try again later."}).Reply(e.Stanza); reply != nil {
+				} else if reply := r.spoken(stanza.Error{Type: "wait", Condition: "resource-constraint"}, r.texts, e.Stanza.Lang(), "full").Reply(e.Stanza); reply != nil {
 					e.side.link.Send(reply, 0)
 				}
 			}
@@ -388,6 +390,9 @@ func (r *Relay) deadline() time.Time {
 	}
 	for _, q := range r.order {
 		soonest(q.again)
+		if !r.paused {
+			soonest(q.retellAt)
+		}
 	}
 	return at
 }
@@ -403,6 +408,7 @@ func (r *Relay) due() {
 	if !r.cursorAt.IsZero() && !r.cursorAt.After(r.now) {
 		r.saveCursors()
 	}
+	r.retell()
 	r.moods()
 }
 

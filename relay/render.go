@@ -67,7 +67,7 @@ func (e *entry) receivers() []string {
 
 // toCustomer sends the words of an entry to the customer.
 func (r *Relay) toCustomer(t *thread, e *entry, out emit) {
-	m := e.words.build(r.ids.of(e.seq), func(ref uint64) string { return r.refer(t, ref, "") })
+	m := e.words.build(r.ids.of(e.seq), func(ref uint64) string { return r.refer(t, ref, "") }, r.instead(t, e.words))
 	if m == nil {
 		return
 	}
@@ -100,7 +100,7 @@ func (r *Relay) toAgent(t *thread, e *entry, agent string, out emit) {
 	if by == "" {
 		w.Receipt = false // the customer's receipt means "on disk"
 	}
-	m := w.build(r.ids.of(e.seq), func(ref uint64) string { return r.refer(t, ref, agent) })
+	m := w.build(r.ids.of(e.seq), func(ref uint64) string { return r.refer(t, ref, agent) }, textRetracted)
 	if m == nil {
 		return
 	}

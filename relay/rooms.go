@@ -328,6 +328,7 @@ func (r *Relay) verifying() {
 			r.sessions(p.JID)
 		}
 		r.decide(dispatch.DeskUp{}, nil)
+		r.watchLines()
 	}
 	if !r.expireAt.IsZero() && (r.rooms.Unconfirmed() == 0 || !r.expireAt.After(r.now)) {
 		r.expireAt = time.Time{}

@@ -159,7 +159,7 @@ func FuzzWords(f *testing.F) {
 		}
 		m.Replace, m.Reply = ref%3, ref%5
 		for _, known := range []string{"", "known"} {
-			out := m.build("id", func(uint64) string { return known })
+			out := m.build("id", func(uint64) string { return known }, textRetracted)
 			if out == nil {
 				continue
 			}

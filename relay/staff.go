@@ -14,6 +14,7 @@ import (
 	"frontdesk/dispatch"
 	"frontdesk/muc"
 	"frontdesk/store"
+	"frontdesk/texts"
 )
 
 // staffRow is what admins said of one person while the desk ran. It counts until the file says something new of him. The
@@ -115,6 +116,7 @@ func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps
 // employ makes a configuration the one in force, for relay alone.
 func (r *Relay) employ(cfg *config.Config) {
 	r.cfg = cfg
+	r.texts = texts.New(cfg.Language, cfg.Texts)
 	r.staff = make(map[string]*config.Person, len(cfg.Agents))
 	for i := range cfg.Agents {
 		r.staff[cfg.Agents[i].JID] = &cfg.Agents[i]
@@ -135,7 +137,8 @@ func (r *Relay) employ(cfg *config.Config) {
 				w.skills[s] = true
 			}
 		}
-		w.gone = q.Gone
+		w.gone, w.greet, w.placeEvery = q.Gone, q.Greet, q.PlaceEvery
+		w.texts = texts.New(q.Language, q.Texts, cfg.Texts)
 		if w.photo, w.zone = q.Photo, time.UTC; q.Week != nil {
 			w.zone = q.Week.Zone
 		}

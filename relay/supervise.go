@@ -165,7 +165,7 @@ func (r *Relay) blocked(c *call, until time.Time, why string) {
 	r.note(store.Agents, t.archive, &entry{kind: kindBlocked, own: own{Thread: t.N, By: c.agent, Until: until}, words: &words{Body: why}})
 }
 
-var errBlocked = stanza.Error{Type: "auth", Condition: "forbidden", Text: "You cannot write here at present."}
+var errBlocked = stanza.Error{Type: "auth", Condition: "forbidden"}
 
 func (r *Relay) open_(c *call) (string, error) { return r.shutting(c, false) }
 func (r *Relay) shut_(c *call) (string, error) { return r.shutting(c, true) }

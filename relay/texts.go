@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"fmt"
 	"strings"
 
 	"frontdesk/dispatch"
@@ -24,25 +23,17 @@ func marked(body string) bool {
 	return false
 }
 
-// Texts of the desk.
+// Texts of the desk to agents. Those to customers are in package texts.
 const (
-	textEncrypted      = "Sorry, end-to-end encrypted messages can't be read here. Please switch encryption off for this chat and send it again."
 	textEncryptedAgent = "Your client encrypted this message, and it was not sent to the customer: switch OMEMO/OpenPGP off for this chat and send it again."
-	textNobody         = "Nobody is here at the moment. Your message is kept, and you will get an answer as soon as somebody is back."
 	textUndelivered    = "The customer is gone: what you wrote is kept and goes out when he is back."
 	textLater          = "Nothing was sent: a later line starts with \"!\". Send commands in a message of their own."
 	textHowTo          = "I take commands only: !help lists them. To write to a customer, write to his contact."
 	textWelcome        = "Welcome to the desk. Customers appear as chats of their own; what you write there goes to the customer. !help lists what I understand. " +
 		"Switch encryption (OMEMO) off in customers' chats: what is encrypted cannot reach them. In most clients that is the lock in the chat."
+	textRetracted = "This message was taken back by its author, but your client cannot show that."
 	textCorrected = "A correction cannot be a command. Nothing was sent or done."
 )
-
-func textWaiting(place int) string {
-	if place <= 1 {
-		return "Everybody is busy at the moment. You are next, please hold on."
-	}
-	return fmt.Sprintf("Everybody is busy at the moment. You are number %d in line, please hold on.", place)
-}
 
 // textReleased says to an agent why he lost a conversation. Who gave it away himself is not told.
 var textReleased = map[dispatch.Reason]string{

@@ -233,8 +233,9 @@ func unquoted(body string) string {
 }
 
 // build makes the message of a record for one receiver: from the allow-list of
-// words and nothing else. ref gives the id by which the receiver knows a record, "" if he never got it.
-func (w *words) build(id string, ref func(seq uint64) string) *stanza.Element {
+// words and nothing else. ref gives the id by which the receiver knows a record, "" if he
+// never got it; instead is what clients show for a retraction that they do not know.
+func (w *words) build(id string, ref func(seq uint64) string, instead string) *stanza.Element {
 	m := &stanza.Element{Local: "message", Attrs: make([]stanza.Attr, 0, 6), Nodes: make([]stanza.Node, 0, 8)}
 	m.Set("type", "chat").Set("id", id)
 	body := w.Body
@@ -245,7 +246,7 @@ func (w *words) build(id string, ref func(seq uint64) string) *stanza.Element {
 	case w.React != 0:
 		return m.Add(w.reactions(ref(w.React)), stanza.New(nsHints, "store"))
 	case w.Retract != 0:
-		return w.retraction(m, ref(w.Retract))
+		return w.retraction(m, ref(w.Retract), instead)
 	case w.Replace != 0:
 		if target := ref(w.Replace); target != "" {
 			m.Add(stanza.New(nsCorrect, "replace", "id", target))
@@ -287,15 +288,13 @@ func (w *words) reactions(target string) *stanza.Element {
 	return r
 }
 
-const retractedText = "This message was taken back by its author, but your client cannot show that."
-
-func (w *words) retraction(m *stanza.Element, target string) *stanza.Element {
+func (w *words) retraction(m *stanza.Element, target, instead string) *stanza.Element {
 	if target == "" {
 		return nil // the receiver never had it
 	}
 	return m.Add(stanza.New(nsRetract, "retract", "id", target),
 		stanza.New(nsFallback, "fallback", "for", nsRetract),
-		stanza.Text("", "body", retractedText), stanza.New(nsHints, "store"))
+		stanza.Text("", "body", instead), stanza.New(nsHints, "store"))
 }
 
 // delayed marks a message that is sent late (XEP-0203).

@@ -43,6 +43,8 @@ type fakeThread struct {
 	heard   map[string]int // id → how often it came
 	signals []string       // "composing", "displayed ID", "received ID" …
 
+	lang string // of the last message
+
 	deaf   bool // messages are lost on their way
 	silent bool // messages are kept, but no receipt is given
 	down   bool // the server says that the desk is not there
@@ -67,6 +69,7 @@ type fakeStanza struct {
 	ID      string    `xml:"id,attr"`
 	To      string    `xml:"to,attr"`
 	Type    string    `xml:"type,attr"`
+	Lang    string    `xml:"http://www.w3.org/XML/1998/namespace lang,attr"`
 	Inner   string    `xml:",innerxml"`
 	Text    *string   `xml:"jabber:client body"`
 	Nick    string    `xml:"http://jabber.org/protocol/nick nick"`
@@ -212,7 +215,7 @@ func (d *fakeDesk) take(state *deskState, c *fakeClient, s *fakeStanza) {
 		d.takeIQ(state, c, s)
 	case "presence":
 		if s.To == d.queue {
-			c.send(`<presence xmlns='jabber:client' from='%s/desk' to='%s'><status>Anna is here</status></presence>`, d.queue, c.jid)
+			c.send(`<presence xmlns='jabber:client' from='%s/desk' to='%s'><status xml:lang='de'>Anna ist da</status><status xml:lang='en'>Anna is here</status></presence>`, d.queue, c.jid)
 		}
 	case "message":
 		d.takeMessage(state, c, s)
@@ -298,6 +301,7 @@ func (d *fakeDesk) takeMessage(state *deskState, c *fakeClient, s *fakeStanza) {
 	switch {
 	case s.Text != nil:
 		th.heard[s.ID]++
+		th.lang = s.Lang
 		switch {
 		case th.down:
 			c.send(`<message xmlns='jabber:client' type='error' id='%s' from='%s'><error type='wait'><remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`, s.ID, d.queue)

@@ -194,6 +194,11 @@ func firstChat(c *customer) {
 	c.start(nil)
 	c.see("Anna is here")
 	c.await("the name", func(th *fakeThread) bool { return strings.Contains(th.archive[0].inner, ">Maria</nick>") })
+	c.set(func(th *fakeThread) {
+		if th.lang != "en-GB" {
+			c.t.Errorf("the first message is in %q", th.lang)
+		}
+	})
 	c.desk.say(c.thread, "", typing+nickAnna)
 	c.see("Anna is typing…")
 	c.desk.say(c.thread, "d1", `<body>Hello Maria</body>`+wantsAll+nickAnna)

@@ -6,6 +6,7 @@ type Error struct {
 	Type      string // cancel, continue, modify, auth, wait
 	Condition string // a defined condition, such as "item-not-found"
 	Text      string
+	Lang      string   // xml:lang of Text
 	By        JID      // who refuses, where that is not the address written to
 	App       *Element // application-specific condition, or nil
 	URI       string   // of gone and redirect
@@ -22,7 +23,7 @@ func (e Error) Error() string {
 func (e Error) Element() *Element {
 	el := New("", "error", "type", e.Type, "by", string(e.By)).Add(New(NSStanzas, e.Condition).AddText(e.URI))
 	if e.Text != "" {
-		el.Add(Text(NSStanzas, "text", e.Text))
+		el.Add(Text(NSStanzas, "text", e.Text).SetLang(e.Lang))
 	}
 	return el.Add(e.App)
 }
@@ -58,7 +59,7 @@ func ErrorOf(s *Element) (Error, bool) {
 	for c := range el.Elements() {
 		switch {
 		case c.Space == NSStanzas && c.Local == "text":
-			e.Text = c.Text()
+			e.Text, e.Lang = c.Text(), c.Lang()
 		case c.Space == NSStanzas:
 			e.Condition, e.URI = c.Local, c.Text()
 		default:

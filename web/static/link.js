@@ -5,7 +5,7 @@
 // for: such a session can't be resumed. What is lost with a connection comes
 // back from the archive and from the outbox.
 
-import { NS, bare, child, readError, readMessage } from './read.js';
+import { NS, bare, child, readError, readMessage, statusOf } from './read.js';
 
 const { Strophe, $iq, $msg, $pres } = globalThis;
 
@@ -279,7 +279,7 @@ export class Link {
 
   // #transmit sends an outbox message; again is the same in every byte, by which the desk knows it.
   #transmit({ id, body, nick }) {
-    const s = $msg({ to: this.#config.queue, type: 'chat', id }).c('body').t(body).up()
+    const s = $msg({ to: this.#config.queue, type: 'chat', id, 'xml:lang': navigator.language }).c('body').t(body).up()
       .c('active', { xmlns: NS.states }).up()
       .c('request', { xmlns: NS.receipts }).up()
       .c('markable', { xmlns: NS.markers }).up();
@@ -329,7 +329,7 @@ export class Link {
     const type = stanza.getAttribute('type');
     if (type && type !== 'unavailable') return;
     const show = type ? 'xa' : child(stanza, 'show', NS.client)?.textContent.trim() || 'chat';
-    this.#on.presence(show, (child(stanza, 'status', NS.client)?.textContent || '').slice(0, 200));
+    this.#on.presence(show, statusOf(stanza, navigator.languages).slice(0, 200));
   }
 
   // #query answers every request, as RFC 6120 demands: pings and discovery, else that there is nothing.

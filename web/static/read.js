@@ -78,6 +78,20 @@ function readReply(el, text) {
   return { reply };
 }
 
+// statusOf is the status of a presence in the first of these languages that it has (RFC 4647 §3.4, RFC 6121 §4.7.2.2), else the
+// one that stands first.
+export function statusOf(el, languages) {
+  const all = [...el.children].filter(c => c.localName === 'status' && c.namespaceURI === NS.client);
+  const tag = c => (c.getAttribute('xml:lang') || el.getAttribute('xml:lang') || '').toLowerCase();
+  for (const wanted of languages) {
+    for (let at = wanted.toLowerCase(); at; at = at.slice(0, Math.max(0, at.lastIndexOf('-')))) {
+      const found = all.find(c => tag(c) === at);
+      if (found) return found.textContent;
+    }
+  }
+  return all[0]?.textContent || '';
+}
+
 // webAddress is text as an http(s) URL, or ''.
 export function webAddress(text) {
   try {
