@@ -314,7 +314,7 @@ func (k *checker) time(path string, d, least, most time.Duration) {
 func (k *checker) web() {
 	w, front := &k.config.Web, &k.config.Front
 	if w.Listen == "" {
-		for _, key := range []string{"websocket", "host", "origins", "queue", "agent_client"} {
+		for _, key := range []string{"websocket", "host", "origins", "queue", "address", "agent_client"} {
 			if path := join("web", key); k.given[path] && !k.given["web.listen"] {
 				k.fault(path, `has no effect without listen: write listen = "127.0.0.1:8080" beside it, or listen = "" for no page`)
 			}
@@ -336,6 +336,11 @@ func (k *checker) web() {
 	for _, o := range w.Origins {
 		if want := origin(o); want != o || o == "" {
 			k.fault("web.origins", "%q is no origin: write scheme and host alone, as %q", o, cmp.Or(want, "https://www.example.org"))
+		}
+	}
+	if w.Address != "" {
+		if u, err := url.Parse(w.Address); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			k.fault("web.address", `%q is no address of a page: write where customers reach it, as "https://chat.example.org"`, w.Address)
 		}
 	}
 	k.agentClient(w)

@@ -99,6 +99,7 @@ type Web struct {
 	Host        string   `toml:"host"`         // the anonymous host on that server
 	Origins     []string `toml:"origins"`      // allowed besides the page's own
 	Queue       string   `toml:"queue"`        // default: the first queue
+	Address     string   `toml:"address"`      // where customers reach the page, as https://chat.example.org; "" is not known
 	AgentClient string   `toml:"agent_client"` // folder with Converse.js's dist, served at /agent on loopback only; "" is none
 }
 

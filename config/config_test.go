@@ -56,7 +56,7 @@ host = "web.example"
 			Customers: []string{"customers.example", "web.example"}},
 		Desk: Link{Domain: "desk.agents.example", Server: "127.0.0.1:5347", Secret: "b", Name: "Desk"},
 		Queues: []Queue{{Name: "support", Title: "support", Agents: both, Everybody: true,
-			LevelWait: 2 * time.Minute, SkillWait: 2 * time.Minute, Strategy: "random", Mode: "push", Language: "en", PlaceEvery: 2 * time.Minute}},
+			LevelWait: 2 * time.Minute, SkillWait: 2 * time.Minute, Strategy: "random", Mode: "push", Language: "en", PlaceEvery: 2 * time.Minute, Copy: "text"}},
 		Agents: []Person{{JID: both[0], Name: "anna", Role: Agent, Capacity: 5}, {JID: both[1], Name: "bob", Role: Agent, Capacity: 5}},
 		Times:  Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute, HandOver: 2 * time.Minute, LongWait: 5 * time.Minute},
 		Web: Web{Listen: "127.0.0.1:8080", WebSocket: "ws://127.0.0.1:5280/xmpp-websocket", Host: "web.example",
@@ -218,6 +218,11 @@ func TestFaults(t *testing.T) {
 				`line 21: queue.texts.d_e: "d_e" is no language: write one as "en" or "pt-BR"` + "\n" +
 				`line 25: queue.texts: these are tables, one for each language: write [queue.texts.de], and its texts below it` + "\n" +
 				`line 29: queue.texts.fr.phone: there is no text of this name: docs/texts.md lists them`},
+		{"copies", "name = \"support\"\n", "name = \"support\"\ncopy = \"page\"\n[[queue]]\nname = \"sales\"\ncopy = \"mail\"\n",
+			`line 13: queue.copy: a page needs an address: write where customers reach it into [web], as address = "https://chat.example.org"` + "\n" +
+				`line 16: queue.copy: "mail" is not known: write one of off, text, page`},
+		{"address of the page", "", "[web]\nlisten = \"\"\naddress = \"chat.example.org\"",
+			`line 19: web.address: "chat.example.org" is no address of a page: write where customers reach it, as "https://chat.example.org"`},
 		{"creators", "\n[front]", "create_rooms = [\"customers.example\", \"a b\"]\n[front]",
 			`line 1: create_rooms: "a b" is no domain: write one as "agents.example"` + "\n" +
 				`line 1: create_rooms: "customers.example" is a customers' host (front.customers, web.host), and nobody from there gets into the desk: leave it out`},
@@ -375,7 +380,7 @@ gap = "5s"
 		Holidays: []string{"2026-12-25", "2026-12-24 9:00-12:00"}, Idle: 20 * time.Minute, Gone: 10 * time.Minute, Picture: filepath.Join(dir, "a.png"),
 		Week: &Week{Zone: berlin, Days: [7][]Span{{{1200, 1440}}, day, day, day, nil, {{1320, 1440}}, {{0, 360}, {1200, 1440}}},
 			Holidays: map[Date][]Span{{2026, 12, 25}: nil, {2026, 12, 24}: {{540, 720}}}},
-		Language: "en", PlaceEvery: 2 * time.Minute,
+		Language: "en", PlaceEvery: 2 * time.Minute, Copy: "text",
 		Photo: Photo{"image/png", "iVBORw0KGgouLi4=", "b4c36d07c9b3a21891dd8686ea5cb543fa0815e0"}}
 	if got := c.Queues[1]; !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -417,7 +422,7 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	// These have an example, not a default.
-	got.Members, got.Web.Origins, got.Front.WriteTo = plain.Members, plain.Web.Origins, plain.Front.WriteTo
+	got.Members, got.Web.Origins, got.Web.Address, got.Front.WriteTo = plain.Members, plain.Web.Origins, plain.Web.Address, plain.Front.WriteTo
 	got.Queues[0].Title, got.Agents[0].Name = plain.Queues[0].Title, plain.Agents[0].Name
 	got.Holidays, got.Agents[0].Skills = plain.Holidays, plain.Agents[0].Skills
 	got.Texts, got.Queues[0].Texts = plain.Texts, plain.Queues[0].Texts

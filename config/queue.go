@@ -45,6 +45,9 @@ type Queue struct {
 	Language   string        `toml:"language"`    // of who wants none that there is; default: the one at the top
 	Texts      texts.Table   `toml:"texts"`       // laid over those at the top
 	Greet      bool          `toml:"greet"`       // whoever begins a conversation is greeted
+	Farewell   bool          `toml:"farewell"`    // who is told that his conversation is closed
+	Rate       bool          `toml:"rate"`        // and asked how it was
+	Copy       string        `toml:"copy"`        // off, text or page: what he gets who then wants a copy; default text
 	PlaceEvery time.Duration `toml:"place_every"` // how often who waits is told his place at most, 30 s to 24 h; 0: once; default 2 min
 
 	Everybody bool     `toml:"-"` // agents and agents_with are absent

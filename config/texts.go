@@ -62,6 +62,11 @@ func (k *checker) said(path string, q *Queue) {
 		q.Language = k.config.Language
 	}
 	k.texts(join(path, "texts"), q.Texts)
+	if at := join(path, "copy"); !k.given[at] {
+		q.Copy = "text"
+	} else if k.oneOf(at, q.Copy, "off", "text", "page"); q.Copy == "page" && k.config.Web.Address == "" {
+		k.fault(at, `a page needs an address: write where customers reach it into [web], as address = "https://chat.example.org"`)
+	}
 	if at := join(path, "place_every"); !k.given[at] {
 		q.PlaceEvery = 2 * time.Minute
 	} else if q.PlaceEvery != 0 {

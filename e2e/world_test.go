@@ -186,9 +186,9 @@ role = "admin"
 // web is the section for the customers' page, where there is a server to log in to. The tests listen by themselves.
 func (w *world) web() string {
 	if w.socket == "" {
-		return fmt.Sprintf("[web]\nlisten = \"\"\nhost = %q", customersHost)
+		return fmt.Sprintf("[web]\nlisten = \"\"\naddress = \"https://chat.localhost\"\nhost = %q", customersHost)
 	}
-	return fmt.Sprintf("[web]\nlisten = \"127.0.0.1:1\"\nwebsocket = %q\nhost = %q", w.socket, customersHost)
+	return fmt.Sprintf("[web]\nlisten = \"127.0.0.1:1\"\naddress = \"https://chat.localhost\"\nwebsocket = %q\nhost = %q", w.socket, customersHost)
 }
 
 // newReal is a world through real servers: one for both sides, or one for each.

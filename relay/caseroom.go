@@ -7,7 +7,6 @@ import (
 
 	"frontdesk/component/stanza"
 	"frontdesk/config"
-	"frontdesk/dispatch"
 	"frontdesk/muc"
 	"frontdesk/store"
 )
@@ -197,7 +196,7 @@ func mirrored(rec *store.Record) bool {
 	switch {
 	case rec.Content == nil:
 		return false
-	case rec.Kind == uint16(dispatch.Said), rec.Kind == kindAmended, rec.Kind == kindNoted:
+	case uttered(rec.Kind), rec.Kind == kindNoted:
 		return true
 	}
 	return rec.Kind == kindTold && toCustomer(*rec)

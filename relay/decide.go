@@ -73,7 +73,7 @@ func (r *Relay) fact(f *dispatch.Fact, u *utterance, later []dispatch.Fact) {
 	case dispatch.Released:
 		r.released(f, t, e)
 	case dispatch.Closed:
-		r.closed(f, t)
+		r.closed(f, t, e)
 	default:
 		r.followed(f, t, later)
 	}
@@ -104,7 +104,7 @@ func (r *Relay) opened(f *dispatch.Fact, u *utterance, e *entry) {
 		t = r.newThread(f.Thread, f.Queue, u.customer)
 	}
 	t.Opened, t.Saved, t.told, t.stood, t.Consulted = e.seq, nil, nil, nil, nil
-	t.Missed, t.MissedBy, t.MissedTill = 0, "", 0
+	t.Missed, t.MissedBy, t.MissedTill, t.After = 0, "", 0, nil
 	r.counted(f, t)
 	r.saveThread(t)
 	r.fresh = append(r.fresh, fresh{t.N, f.By == ""})
@@ -143,7 +143,7 @@ func (r *Relay) giveMissed(n uint64, agent string) {
 }
 
 // closed keeps what dispatch forgets, and ends the case room for who is in it.
-func (r *Relay) closed(f *dispatch.Fact, t *thread) {
+func (r *Relay) closed(f *dispatch.Fact, t *thread, e *entry) {
 	t.Saved, t.Consulted = f.Saved, nil
 	r.saveThread(t)
 	if text, ok := textClosed[f.Reason]; ok {
@@ -155,4 +155,5 @@ func (r *Relay) closed(f *dispatch.Fact, t *thread) {
 	}
 	r.hideContact(t, f.Saved.Last)
 	r.relist(t)
+	r.farewell(f, t, e)
 }

@@ -15,7 +15,6 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"frontdesk/component/stanza"
-	"frontdesk/dispatch"
 	"frontdesk/muc"
 	"frontdesk/store"
 )
@@ -226,7 +225,7 @@ func (q *search) match(rec *store.Record) (hit, bool) {
 	switch {
 	case rec.Content == nil || !q.possible(rec.Content):
 		return h, false
-	case rec.Kind == uint16(dispatch.Said), rec.Kind == kindAmended, rec.Kind == kindNoted:
+	case uttered(rec.Kind), rec.Kind == kindNoted:
 		e, err := decode(*rec)
 		if err != nil || e.words == nil {
 			return h, false

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -136,18 +137,32 @@ func (r *Relay) nameOptions(kind paramKind) []option {
 // is passed over.
 func submitted(o *order, form *stanza.Element) map[string]string {
 	given := map[string]string{}
-	for f := range form.Elements() {
-		if name := f.Attr("var"); f.Is(nsForm, "field") && slices.ContainsFunc(o.params, func(p param) bool { return p.name == name }) {
+	for name, value := range filledIn(form) {
+		if slices.ContainsFunc(o.params, func(p param) bool { return p.name == name }) {
+			given[name] = value
+		}
+	}
+	return given
+}
+
+// filledIn yields the fields of a form that came back; several values of one are its lines.
+func filledIn(form *stanza.Element) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for f := range form.Elements() {
+			if !f.Is(nsForm, "field") {
+				continue
+			}
 			var lines []string
 			for v := range f.Elements() {
 				if v.Is(nsForm, "value") {
 					lines = append(lines, v.Text())
 				}
 			}
-			given[name] = strings.TrimSpace(strings.Join(lines, "\n"))
+			if !yield(f.Attr("var"), strings.TrimSpace(strings.Join(lines, "\n"))) {
+				return
+			}
 		}
 	}
-	return given
 }
 
 // understood takes the arguments of a form.

@@ -64,20 +64,37 @@ func (r *Relay) customerMessage(q *queue, s *stanza.Element) {
 	}
 	m := read(s)
 	c := r.customerOf(s.From())
+	r.filled(q, c, m)
 	switch {
 	case c != nil && c.Blocked.After(r.now):
 		if m.encrypted || m.hasWords() {
-			r.send(r.front, r.spoken(errBlocked, q.texts, wanted(c, s), "blocked").Reply(s))
+			r.send(r.front, r.inWords(errBlocked, q.texts, wanted(c, s), "blocked").Reply(s))
 		}
 	case m.encrypted:
 		r.cannotRead(q, c, s)
 	case m.tooLong():
-		r.send(r.front, r.spoken(errTooLong, q.texts, wanted(c, s), "too_long").Reply(s))
+		r.send(r.front, r.inWords(errTooLong, q.texts, wanted(c, s), "too_long").Reply(s))
 	case m.hasWords():
 		r.customerWrote(q, c, s.From(), m)
 	default:
 		r.customerSignal(q, c, m)
 	}
+}
+
+// filled turns a form that came back into what would be written instead of it.
+func (r *Relay) filled(q *queue, c *customer, m *intake) {
+	if len(m.form) == 0 {
+		return
+	}
+	if n := m.form["rating"]; n != "" {
+		m.Body = strings.TrimSuffix(n+", "+m.form["words"], ", ")
+		return
+	}
+	var lines []string
+	for _, name := range sortedKeys(m.form) {
+		lines = append(lines, name+": "+m.form[name])
+	}
+	m.Body = strings.Join(lines, "\n")
 }
 
 // cannotRead answers an end-to-end encrypted message: it can't be read here, and is not relayed.
@@ -135,6 +152,9 @@ func (r *Relay) customerWrote(q *queue, c *customer, from stanza.JID, m *intake)
 	}
 	if t != nil && w.amends() {
 		r.amend(t, "", w)
+		return
+	}
+	if t != nil && r.afterword(t, w) {
 		return
 	}
 	in := dispatch.CustomerSaid{Queue: q.name, Customer: c.N, Self: r.selfOf(c), Wants: q.wants(w.Lang)}
@@ -209,7 +229,7 @@ func (r *Relay) isNotice(t *thread, seq uint64) bool {
 	if err != nil || len(page) == 0 {
 		return false
 	}
-	return page[0].Kind != uint16(dispatch.Said) && page[0].Kind != kindAmended
+	return !uttered(page[0].Kind)
 }
 
 // find returns the record that a peer's id means: one of his own messages, or one of ours.
@@ -393,8 +413,14 @@ func (r *Relay) tellOwner(t *thread, text string) {
 // tellCustomer sends a text of the desk's own to the customer, as a record; "" is not said.
 func (r *Relay) tellCustomer(t *thread, v texts.Voice, text string) {
 	if text != "" {
-		r.mirror(t, r.note(store.Customers, t.archive, &entry{kind: kindTold, own: own{Thread: t.N}, words: &words{Body: text, Lang: v.Lang}}))
+		r.tellWith(t, v, &words{Body: text})
 	}
+}
+
+// tellWith is tellCustomer for a text that offers something beside its words.
+func (r *Relay) tellWith(t *thread, v texts.Voice, w *words) {
+	w.Lang = v.Lang
+	r.mirror(t, r.note(store.Customers, t.archive, &entry{kind: kindTold, own: own{Thread: t.N}, words: w}))
 }
 
 // wanted is the language of who sent a stanza: its own, or that of what he wrote last. c may be nil.
@@ -405,8 +431,8 @@ func wanted(c *customer, s *stanza.Element) string {
 	return c.Lang
 }
 
-// spoken puts a text to customers into an error.
-func (r *Relay) spoken(e stanza.Error, set *texts.Set, lang, key string, values ...string) stanza.Error {
+// inWords puts a text to customers into an error.
+func (r *Relay) inWords(e stanza.Error, set *texts.Set, lang, key string, values ...string) stanza.Error {
 	v := set.In(lang)
 	e.Text, e.Lang = v.Say(key, values...), v.Lang
 	return e

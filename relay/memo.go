@@ -140,6 +140,7 @@ func (r *Relay) info(c *call) (string, error) {
 		b.WriteString("\nTags: " + strings.Join(t.Tags, ", "))
 	}
 	b.WriteString(r.times(t))
+	b.WriteString(r.ratedLine(t))
 	if notes := r.notesOf(t, shownNotes); len(notes) > 0 {
 		b.WriteString("\nNotes:\n" + strings.Join(notes, "\n"))
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"frontdesk/component/stanza"
-	"frontdesk/dispatch"
 	"frontdesk/store"
 )
 
@@ -151,7 +150,7 @@ func visible(rec *store.Record) bool {
 	switch {
 	case rec.Content == nil:
 		return false
-	case rec.Kind == uint16(dispatch.Said), rec.Kind == kindAmended:
+	case uttered(rec.Kind):
 		return true
 	}
 	return rec.Kind == kindTold && toCustomer(*rec)

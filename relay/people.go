@@ -77,6 +77,8 @@ type thread struct {
 
 	Tags      []string `json:"tags,omitempty"`
 	Notes     []uint64 `json:"notes,omitempty"`     // records
+	Rated     uint64   `json:"rated,omitempty"`     // record of the last rating
+	After     *closing `json:"after,omitempty"`     // what may be answered to the end of the last conversation
 	Consulted []string `json:"consulted,omitempty"` // agents who were asked about the open conversation
 
 	customer *customer

@@ -25,6 +25,9 @@ type queue struct {
 	photo       config.Photo
 	texts       *texts.Set
 	greet       bool          // who begins a conversation
+	farewell    bool          // who is told that a conversation is over, or
+	rate        bool          // is asked how it was
+	copies      string        // copyOff, copyText, copyPage
 	placeEvery  time.Duration // how often who waits is told his place at most; 0: once
 	retellAt    time.Time     // when its line is looked at for that; zero: nobody is in it
 	pace        pace

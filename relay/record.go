@@ -26,7 +26,9 @@ const (
 	kindCanned    uint16 = 207 // a canned reply was changed; the words are its row
 	kindStaffed   uint16 = 208 // an admin changed what somebody is at the desk; the words are a changed
 	kindAnnounced uint16 = 209 // said to all agents
-	lastKind             = kindAnnounced
+	kindRated     uint16 = 210 // a customer's Rating, 1 to 5, of the conversation that began with record From, in his words
+	kindCopied    uint16 = 211 // a customer wanted a copy of what was said in records From to Till, in his words
+	lastKind             = kindCopied
 )
 
 // own is the numbers of relay's kinds.
@@ -40,6 +42,13 @@ type own struct {
 	Team  []string  `json:"team,omitempty"` // agents it goes to beside To
 	Off   bool      `json:"off,omitempty"`
 	Until time.Time `json:"until,omitzero"`
+
+	Rating int `json:"rating,omitempty"`
+}
+
+// uttered tells that a kind of record holds somebody's words: a customer's, or an agent's to him.
+func uttered(kind uint16) bool {
+	return kind == uint16(dispatch.Said) || kind == kindAmended || kind == kindRated || kind == kindCopied
 }
 
 // entry is a record as the loop sees it: decoded, in order, possibly not yet committed.
@@ -58,7 +67,7 @@ func (e *entry) said() (by string, ok bool) {
 	switch {
 	case e.kind == uint16(dispatch.Said):
 		return e.fact.By, e.words != nil
-	case e.kind == kindAmended:
+	case uttered(e.kind):
 		return e.own.By, e.words != nil
 	}
 	return "", false
@@ -134,7 +143,7 @@ func appendSaid(b []byte, f *dispatch.Fact) []byte {
 
 // appendJSON is json.Marshal for words.
 func (w *words) appendJSON(b []byte) []byte {
-	if w.React != 0 || w.Name != "" {
+	if w.React != 0 || w.Name != "" || w.Replies != nil || w.Blank != nil {
 		return append(b, mustJSON(w)...)
 	}
 	b = append(b, '{')

@@ -117,6 +117,7 @@ type Relay struct {
 	ready              chan struct{}
 	wasReady           bool
 	view               atomic.Pointer[metrics]
+	shelf              atomic.Pointer[shelf] // of copies
 	counts             counts
 }
 
@@ -302,7 +303,7 @@ func (r *Relay) begin(closed <-chan struct{}) error {
 			for _, e := range buf {
 				if e.then != nil || e.Kind != component.Stanza {
 					states = append(states, e)
-				} else if reply := r.spoken(stanza.Error{Type: "wait", Condition: "resource-constraint"}, r.texts, e.Stanza.Lang(), "full").Reply(e.Stanza); reply != nil {
+				} else if reply := r.inWords(stanza.Error{Type: "wait", Condition: "resource-constraint"}, r.texts, e.Stanza.Lang(), "full").Reply(e.Stanza); reply != nil {
 					e.side.link.Send(reply, 0)
 				}
 			}
@@ -318,6 +319,7 @@ func (r *Relay) begin(closed <-chan struct{}) error {
 		return r.broken
 	}
 	r.put(tableMeta, "room", nil)
+	r.shelve()
 	for i := range states {
 		r.handle(&states[i])
 	}

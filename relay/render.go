@@ -24,7 +24,7 @@ func (r *Relay) render(e *entry, out emit) {
 	switch e.kind {
 	case uint16(dispatch.Said):
 		r.renderSaid(e, e.fact.Thread, e.receivers(), out)
-	case kindAmended:
+	case kindAmended, kindRated, kindCopied:
 		r.renderSaid(e, e.own.Thread, e.receivers(), out)
 	case uint16(dispatch.Assigned), uint16(dispatch.Offered), uint16(dispatch.Joined):
 		r.renderGiven(e, out)
@@ -59,7 +59,7 @@ func (r *Relay) renderSaid(e *entry, n uint64, to []string, out emit) {
 // receivers are the agents who got a record of somebody's words at once: who had the conversation then, and who had joined.
 func (e *entry) receivers() []string {
 	to, team := e.fact.Agent, e.fact.Team
-	if e.kind == kindAmended {
+	if e.kind >= 200 {
 		to, team = e.own.To, e.own.Team
 	}
 	return append([]string{to}, team...)

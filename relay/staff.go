@@ -138,6 +138,7 @@ func (r *Relay) employ(cfg *config.Config) {
 			}
 		}
 		w.gone, w.greet, w.placeEvery = q.Gone, q.Greet, q.PlaceEvery
+		w.farewell, w.rate, w.copies = q.Farewell, q.Rate, q.Copy
 		w.texts = texts.New(q.Language, q.Texts, cfg.Texts)
 		if w.photo, w.zone = q.Photo, time.UTC; q.Week != nil {
 			w.zone = q.Week.Zone
@@ -154,6 +155,7 @@ func (r *Relay) employ(cfg *config.Config) {
 // restaff puts the configuration that is in force now into everything that goes by it.
 func (r *Relay) restaff(cfg *config.Config) {
 	r.employ(cfg)
+	r.shelve()
 	r.desk.Reconfigure(r.deskConfig())
 	r.rooming(r.rooms.Reconfigure(r.now, r.roomsConfig()))
 	r.rehostAll()

@@ -140,7 +140,10 @@ func (r *Relay) block(c *call) (string, error) {
 	t := c.about
 	until := r.now.Add(time.Duration(days) * 24 * time.Hour)
 	if _, open := r.desk.Thread(t.N); open {
+		was := t.customer.Blocked
+		t.customer.Blocked = until // who is blocked is not told of the end
 		if err := r.decide(dispatch.Close{Thread: t.N, By: c.agent, Force: true}, nil); err != nil {
+			t.customer.Blocked = was
 			return "", r.why(err, c)
 		}
 	} else {

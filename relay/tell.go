@@ -128,10 +128,12 @@ func (r *Relay) vanished(t *thread) {
 }
 
 // followed is what agents are told of a fact that gives no conversation to anybody; later are those of the same step that
-// follow. What a customer is told of Idled does not belong here: it is one of the texts to customers.
+// follow.
 func (r *Relay) followed(f *dispatch.Fact, t *thread, later []dispatch.Fact) {
 	switch f.Kind {
 	case dispatch.Idled:
+		v := r.voice(t)
+		r.tellCustomer(t, v, v.Say("idle", "time", v.Left(f.Until.Sub(f.At))))
 		if !r.quiet(f.Agent, quietLeft) {
 			r.tellAgent(t, f.Agent, "Nothing more was said: this conversation is closed in "+howLong(f.Until.Sub(f.At))+", unless somebody writes.")
 		}

@@ -53,6 +53,8 @@ type words struct {
 	React    uint64   `json:"rx,omitempty"` // the record it reacts to
 	Emoji    []string `json:"em,omitempty"`
 	Retract  uint64   `json:"rt,omitempty"` // the record it takes back
+	Replies  []choice `json:"qr,omitempty"` // what is offered as an answer
+	Blank    *blank   `json:"fm,omitempty"` // a form to be filled in
 	Name     string   `json:"n,omitempty"`  // a colleague whose words these are, where the receiver has another's chat
 }
 
@@ -65,8 +67,9 @@ type intake struct {
 	encrypted                      bool
 	nick                           string
 	subject, link                  string
-	quoted                         *stanza.Element // what of the body only repeats what it answers
-	fallback                       bool            // the body is for clients that do not know the rest
+	quoted                         *stanza.Element   // what of the body only repeats what it answers
+	fallback                       bool              // the body is for clients that do not know the rest
+	form                           map[string]string // that was filled in, by field; nil for none
 }
 
 // tooLong reports whether the text would not fit into a stanza that we send. Only as XML does it
@@ -153,6 +156,10 @@ func (m *intake) readChild(c *stanza.Element) {
 	case nsOOB:
 		m.link = c.ChildText(nsOOB, "url")
 		m.URL = webURL(m.link)
+	case nsForm:
+		if c.Local == "x" && c.Attr("type") == "submit" {
+			m.form = answers(c)
+		}
 	case stanza.NSNick:
 		m.nick = c.Text()
 	default:
@@ -258,6 +265,7 @@ func (w *words) build(id string, ref func(seq uint64) string, instead string) *s
 	}
 	m.Add(stanza.Text("", "body", body))
 	m.SetLang(w.Lang)
+	w.offer(m)
 	if w.Active {
 		m.Add(stanza.New(nsStates, "active"))
 	}

@@ -182,12 +182,20 @@ func Lines(parts ...string) string {
 // HowLong says a time in round numbers, never less than it is: up to ten minutes in minutes, up to an hour in fives of them,
 // then in hours.
 func (v Voice) HowLong(d time.Duration) string {
-	up := func(d, to time.Duration) int { return int((d + to - 1) / to) }
-	minutes := max(1, up(d, time.Minute))
+	return v.round(d, func(d, to time.Duration) int { return int((d + to - 1) / to) })
+}
+
+// Left is HowLong for what is to end then: never more than it is, but a minute at least.
+func (v Voice) Left(d time.Duration) string {
+	return v.round(d, func(d, to time.Duration) int { return int(d / to) })
+}
+
+func (v Voice) round(d time.Duration, in func(d, to time.Duration) int) string {
+	minutes := max(1, in(d, time.Minute))
 	if minutes > 10 {
-		minutes = 5 * up(d, 5*time.Minute)
+		minutes = 5 * in(d, 5*time.Minute)
 	}
-	switch hours := up(d, time.Hour); {
+	switch hours := in(d, time.Hour); {
 	case minutes == 1:
 		return v.Say("time_minute")
 	case minutes < 60:

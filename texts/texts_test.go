@@ -103,15 +103,17 @@ func TestHowLong(t *testing.T) {
 	t.Parallel()
 	v := New("en").In("en")
 	for _, c := range []struct {
-		d    time.Duration
-		want string
+		d          time.Duration
+		want, left string
 	}{
-		{0, "about 1 minute"}, {time.Second, "about 1 minute"}, {time.Minute, "about 1 minute"}, {61 * time.Second, "about 2 minutes"},
-		{10 * time.Minute, "about 10 minutes"}, {10*time.Minute + 1, "about 15 minutes"}, {41 * time.Minute, "about 45 minutes"},
-		{55 * time.Minute, "about 55 minutes"}, {56 * time.Minute, "about 1 hour"}, {time.Hour, "about 1 hour"}, {61 * time.Minute, "about 2 hours"}, {5 * time.Hour, "about 5 hours"},
+		{0, "about 1 minute", "about 1 minute"}, {time.Minute, "about 1 minute", "about 1 minute"}, {61 * time.Second, "about 2 minutes", "about 1 minute"},
+		{10 * time.Minute, "about 10 minutes", "about 10 minutes"}, {10*time.Minute + 1, "about 15 minutes", "about 10 minutes"},
+		{41 * time.Minute, "about 45 minutes", "about 40 minutes"}, {55 * time.Minute, "about 55 minutes", "about 55 minutes"},
+		{56 * time.Minute, "about 1 hour", "about 55 minutes"}, {time.Hour, "about 1 hour", "about 1 hour"},
+		{61 * time.Minute, "about 2 hours", "about 1 hour"}, {119 * time.Minute, "about 2 hours", "about 1 hour"}, {5 * time.Hour, "about 5 hours", "about 5 hours"},
 	} {
-		if got := v.HowLong(c.d); got != c.want {
-			t.Errorf("%v is %q, want %q", c.d, got, c.want)
+		if got, left := v.HowLong(c.d), v.Left(c.d); got != c.want || left != c.left {
+			t.Errorf("%v is %q and %q, want %q and %q", c.d, got, left, c.want, c.left)
 		}
 	}
 }

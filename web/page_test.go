@@ -21,7 +21,10 @@ type fakeView struct {
 	metrics map[string]float64
 }
 
-func (v fakeView) Health() error               { return v.health }
+func (v fakeView) Health() error { return v.health }
+func (v fakeView) Copy(token string) (string, string, bool) {
+	return "12:00 You: <b>Grüezi</b>\n", "de", token == "abc"
+}
 func (v fakeView) Metrics() map[string]float64 { return v.metrics }
 
 func testConfig(socket string) *config.Config {
@@ -54,6 +57,7 @@ func TestPage(t *testing.T) {
 		"missed":             missed,
 		"changes":            changes,
 		"foreign words":      foreignWords,
+		"choices":            choices,
 		"unknown key":        unknownKey,
 		"desk down":          deskDown,
 		"earlier":            earlier,
@@ -363,6 +367,25 @@ func foreignWords(c *customer) {
 	if c.get("count", args{"text": "I am Anna"}, &n); n != 0 {
 		c.t.Error("a stranger's words are shown")
 	}
+}
+
+// choices are offered while their message is the last one.
+func choices(c *customer) {
+	c.start(nil)
+	c.desk.say(c.thread, "d1", `<body>How was it?</body><response xmlns='urn:xmpp:tmp:quick-response' value='4' label='4: good'/>`+
+		`<response xmlns='urn:xmpp:tmp:quick-response' value='5' label='&lt;b&gt;5&lt;/b&gt;'/><response xmlns='urn:xmpp:tmp:quick-response' label='none'/>`)
+	c.do("see", args{"role": "button", "name": "<b>5</b>"})
+	var n int
+	if c.get("count", args{"css": ".choices button"}, &n); n != 2 {
+		c.t.Errorf("%d buttons, want 2", n)
+	}
+	c.look("choices")
+	c.do("click", args{"role": "button", "name": "4: good"})
+	c.await("the answer", func(th *fakeThread) bool { return slices.Contains(words(th), "4") })
+	c.do("gone", args{"css": ".choices"})
+	c.do("reload", nil)
+	c.see("How was it?")
+	c.shows("Question of choices", "How was it?", "4")
 }
 
 func unknownKey(c *customer) {

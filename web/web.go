@@ -23,6 +23,9 @@ type View interface {
 	Health() error
 	// Metrics returns counters and gauges by name, in Prometheus' spelling without prefix.
 	Metrics() map[string]float64
+	// Copy returns the text of a conversation, and its language, by the last part of the address that a customer was given;
+	// false for what is none, or expired.
+	Copy(token string) (text, lang string, ok bool)
 }
 
 // New returns the handler for everything under cfg.Web.Listen:
@@ -30,6 +33,7 @@ type View interface {
 //	/                the customers' page and its files
 //	/config.json     what the page must know: queue, title, host
 //	/xmpp-websocket  RFC 7395, to cfg.Web.Host and the front only
+//	/copy/…          a copy of a conversation, to who was given its address
 //	/health          200, or 503 and what is wrong
 //	/metrics         Prometheus text
 //	/agent/          Converse.js, if cfg.Web.AgentClient is set; loopback only
@@ -43,6 +47,7 @@ func New(cfg *config.Config, view View, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	servePage(mux, cfg)
 	mux.Handle("GET /xmpp-websocket", front)
+	mux.Handle("GET /copy/{token}", copies(view))
 	mux.Handle("GET /health", health(view))
 	mux.Handle("GET /metrics", metrics(view, front))
 	if cfg.Web.AgentClient != "" {

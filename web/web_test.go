@@ -157,3 +157,24 @@ func TestAgentClient(t *testing.T) {
 		}
 	}
 }
+
+// TestCopy: who has the address reads the copy, as text alone, and nobody keeps it on the way.
+func TestCopy(t *testing.T) {
+	t.Parallel()
+	h := New(testConfig(""), fakeView{}, slog.New(slog.DiscardHandler))
+	got := ask(t, h, "/copy/abc")
+	if body := text(t, got.Body); got.StatusCode != http.StatusOK || body != "12:00 You: <b>Grüezi</b>\n" {
+		t.Errorf("%d %q", got.StatusCode, body)
+	}
+	for name, want := range map[string]string{"Content-Type": textType, "Content-Language": "de", "Cache-Control": "private, no-store", "X-Robots-Tag": "noindex",
+		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"} {
+		if is := got.Header.Get(name); is != want {
+			t.Errorf("%s is %q, want %q", name, is, want)
+		}
+	}
+	for _, path := range []string{"/copy/abd", "/copy/", "/copy/abc/d", "/copy"} {
+		if got := ask(t, h, path); got.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %d", path, got.StatusCode)
+		}
+	}
+}

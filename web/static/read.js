@@ -19,10 +19,12 @@ export const NS = {
   nick: 'http://jabber.org/protocol/nick',
   ping: 'urn:xmpp:ping',
   info: 'http://jabber.org/protocol/disco#info',
+  quick: 'urn:xmpp:tmp:quick-response',
   stanzas: 'urn:ietf:params:xml:ns:xmpp-stanzas',
 };
 
 const REACTIONS_MAX = 10; // shown of one message
+const CHOICES_MAX = 20; // answers that a message offers
 const STATES = ['active', 'composing', 'paused', 'inactive', 'gone'];
 
 // child is the first direct child of that name and namespace, or null.
@@ -53,6 +55,8 @@ export function readMessage(el, queue) {
     retracts: idOf(el, 'retract', NS.retract),
     reactsTo: reactions?.getAttribute('id') || '',
     reactions: reactions ? [...reactions.children].map(r => r.textContent.trim().slice(0, 16)).filter(Boolean).slice(0, REACTIONS_MAX) : [],
+    choices: [...el.children].filter(c => c.localName === 'response' && c.namespaceURI === NS.quick && c.getAttribute('value')).slice(0, CHOICES_MAX)
+      .map(c => ({ value: c.getAttribute('value').slice(0, 200), label: (c.getAttribute('label') || c.getAttribute('value')).slice(0, 80) })),
     received: idOf(el, 'received', NS.receipts),
     displayed: idOf(el, 'displayed', NS.markers),
     wantsReceipt: Boolean(child(el, 'request', NS.receipts)),

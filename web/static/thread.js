@@ -5,7 +5,7 @@ const MESSAGES_MAX = 2000; // kept in the page; the oldest go, the archive has t
 const EARLIER = 1e9; // puts a page of earlier messages before what has the same time
 const LOOSE_MAX = 200; // reactions and retractions whose message is not here yet
 
-// A message: { id, mine, at, body, nick, url, quote, state, edited, retracted, reactions }.
+// A message: { id, mine, at, body, nick, url, quote, state, edited, retracted, reactions, choices }.
 // state, of the customer's own: waiting, failed, sent, read.
 export class Thread {
   #byKey = new Map(); // the order is that of arrival
@@ -78,7 +78,7 @@ export class Thread {
       for (const o of this.#byKey.values()) if (o.state !== 'waiting' && o.state !== 'failed') at = Math.max(at, o.at);
     }
     return {
-      id, at, page, mine: m.mine, body: m.body, nick: m.nick, url: m.url,
+      id, at, page, mine: m.mine, body: m.body, nick: m.nick, url: m.url, choices: m.mine ? [] : m.choices,
       quote: m.reply ? this.#quoted(m) : '', ...(m.mine ? { state: 'sent' } : {}),
     };
   }
@@ -86,7 +86,7 @@ export class Thread {
   #add(m) {
     const key = this.#key(m.mine, m.id);
     const fresh = {
-      reactions: [], nick: '', url: '', quote: '', edited: false, retracted: false, page: 0,
+      reactions: [], choices: [], nick: '', url: '', quote: '', edited: false, retracted: false, page: 0,
       ...m, key, order: this.#next++ - (m.page ?? 0) * EARLIER, ...this.#loose.get(key),
     };
     this.#loose.delete(key);

@@ -83,7 +83,10 @@ export class View {
     $('newest').onclick = () => { this.#toEnd(); $('text').focus(); };
     $('notice-button').onclick = () => on.here();
     $('scroll').onscroll = () => { if (this.#atEnd()) $('newest').hidden = true; };
-    $('log').onclick = e => { if (e.target.dataset.again) on.again(e.target.dataset.again); };
+    $('log').onclick = e => {
+      if (e.target.dataset.again) on.again(e.target.dataset.again);
+      if (e.target.dataset.say && on.say(e.target.dataset.say)) $('text').focus();
+    };
     document.addEventListener('visibilitychange', () => { if (!document.hidden) this.#count(0); });
     new ResizeObserver(() => { if ($('newest').hidden) this.#toEnd(); }).observe($('scroll'));
   }
@@ -216,6 +219,13 @@ export class View {
     const parts = [make('p', { className: 'day' }), make('p', { className: 'who', ariaHidden: 'true', textContent: who }), bubble];
     if (m.reactions.length && !m.retracted) {
       parts.push(make('p', { className: 'reactions' }, make('span', { className: 'unseen', textContent: 'Reactions: ' }), ...m.reactions.map(r => make('span', { textContent: r }))));
+    }
+    if (m.choices.length && !m.retracted) { // shown while it is the last message
+      parts.push(make('div', { className: 'choices', role: 'group', ariaLabel: 'Answers' }, ...m.choices.map(({ value, label }) => {
+        const button = make('button', { type: 'button', textContent: label });
+        button.dataset.say = value;
+        return button;
+      })));
     }
     return [...parts, meta];
   }

@@ -1,0 +1,246 @@
+package relay
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"frontdesk/dispatch"
+	"frontdesk/store"
+	"frontdesk/texts"
+)
+
+// What customers are told at the end of a conversation, and what they may answer then. Everything else that they write
+// opens the next conversation.
+
+// answerWithin is how long after the end an answer to it is taken as one.
+const answerWithin = 24 * time.Hour
+
+// closing is what a customer may answer after the end of a conversation. The JSON names are in files for ever.
+type closing struct {
+	Until time.Time `json:"until"`
+	From  uint64    `json:"from"` // the record that began the conversation
+	Till  uint64    `json:"till"` // and the one that ended it
+	Agent string    `json:"a,omitempty"`
+	Rate  bool      `json:"rate,omitempty"`
+	Copy  bool      `json:"copy,omitempty"`
+}
+
+// farewell tells a customer that a conversation is over, and what he may answer.
+func (r *Relay) farewell(f *dispatch.Fact, t *thread, e *entry) {
+	q := r.queues[t.Queue]
+	if q == nil || f.Reason == dispatch.Departed || t.customer.Blocked.After(r.now) {
+		return
+	}
+	v, end := r.voice(t), ""
+	rate := q.rate && t.Answered
+	switch {
+	case f.Reason == dispatch.Silent:
+		end = v.Say("ended_idle")
+	case q.farewell || rate:
+		end = v.Say("ended")
+	default:
+		return
+	}
+	after := &closing{Until: r.now.Add(answerWithin), From: t.Opened, Till: e.seq, Agent: f.Saved.Last, Rate: rate, Copy: q.copies != copyOff}
+	w := &words{}
+	parts := []string{end}
+	if after.Rate {
+		parts = append(parts, v.Say("rate"))
+		for n := 1; n <= 5; n++ {
+			w.Replies = append(w.Replies, choice{strconv.Itoa(n), v.Say("rate_" + strconv.Itoa(n))})
+		}
+		w.Blank = &blank{Type: nsClaim + ":rating", Title: v.Say("rate_title"), Fields: []field{
+			{Name: "rating", Label: v.Say("rate_title"), Options: slices.Clone(w.Replies)}, {Name: "words", Label: v.Say("rate_words"), Long: true}}}
+	}
+	if after.Copy {
+		word := v.Say("copy_word")
+		parts = append(parts, v.Say("copy", "word", word))
+		w.Replies = append(w.Replies, choice{word, word})
+	}
+	t.After = after
+	r.saveThread(t)
+	w.Body = texts.Lines(parts...)
+	r.tellWith(t, v, w)
+}
+
+// afterword takes a customer's answer to the end of a conversation; false where it is none.
+func (r *Relay) afterword(t *thread, w *words) bool {
+	a := t.After
+	if a == nil || w.Replace != 0 || w.React != 0 || w.Retract != 0 {
+		return false
+	}
+	if r.now.After(a.Until) {
+		t.After = nil
+		r.saveThread(t)
+		return false
+	}
+	v := r.voice(t)
+	if n, _, ok := rating(w.Body); ok && a.Rate {
+		e := &entry{kind: kindRated, own: own{Thread: t.N, To: "", From: a.From, Rating: n}, words: w}
+		r.noteWords(t, "", e)
+		t.Rated = e.seq
+		r.saveThread(t)
+		r.tellCustomer(t, v, v.Say("rated"))
+		return true
+	}
+	if word := strings.TrimSpace(w.Body); a.Copy && (strings.EqualFold(word, v.Say("copy_word")) || strings.EqualFold(word, r.texts.In(texts.English).Say("copy_word"))) {
+		r.noteWords(t, "", &entry{kind: kindCopied, own: own{Thread: t.N, From: a.From, Till: a.Till}, words: w})
+		a.Copy = false
+		r.saveThread(t)
+		r.giveCopy(t, v, a)
+		return true
+	}
+	return false
+}
+
+// ratingForm is a rating as people write one: "4", "4/5", "4, quick and friendly". "5 parcels" is none: what might be a
+// question must not be lost.
+var ratingForm = regexp.MustCompile(`(?s)^\s*([1-5１-５])(?:\s*[/／]\s*[5５])?\s*(?:$|[,;:.!，；：。！–—-]+(?:\s+|$)|[，；：。！]|\n)(.*)$`)
+
+// rating reads one, and the words behind it.
+func rating(text string) (n int, words string, ok bool) {
+	m := ratingForm.FindStringSubmatch(text)
+	if m == nil {
+		return 0, "", false
+	}
+	digit, _ := strconv.Atoi(m[1])
+	if digit == 0 { // a wide one
+		digit = int([]rune(m[1])[0] - '０')
+	}
+	return digit, strings.TrimSpace(m[2]), true
+}
+
+// ratedLine is the last rating of a thread for !info, "" for none.
+func (r *Relay) ratedLine(t *thread) string {
+	rec, ok := r.record(t.Rated)
+	if t.Rated == 0 || !ok {
+		return ""
+	}
+	e, err := decode(rec)
+	if err != nil {
+		return ""
+	}
+	line := fmt.Sprintf("\nRated %d of 5 on %s", e.own.Rating, e.at.Format("02 Jan 15:04"))
+	if e.words != nil {
+		if _, said, _ := rating(e.words.Body); said != "" {
+			line += ": " + oneLine(said, 500)
+		}
+	}
+	return line
+}
+
+// Ways of a queue to give copies.
+const (
+	copyOff  = "off"
+	copyText = "text"
+	copyPage = "page"
+)
+
+// Bounds of a copy.
+const (
+	copyPart  = 6 << 10            // bytes of one message of it
+	copyParts = 40                 // messages
+	copyFor   = 7 * 24 * time.Hour // how long its page is there
+)
+
+// giveCopy sends a customer what was said between him and the desk in one conversation: in parts, or where it can be read.
+func (r *Relay) giveCopy(t *thread, v texts.Voice, a *closing) {
+	q := r.queues[t.Queue]
+	if q == nil {
+		return
+	}
+	if q.copies == copyPage {
+		until := r.now.Add(copyFor)
+		url := strings.TrimSuffix(r.cfg.Web.Address, "/") + "/copy/" + r.copyToken(t.N, a.From, a.Till, until, v.Lang)
+		r.tellCustomer(t, v, v.Say("copy_page", "when", v.OnDay(until.In(q.zone), r.now), "url", url))
+		return
+	}
+	r.flush() // what was said may be in this batch
+	c, err := copyOf(r.store, t.N, a.From, a.Till, copyNames{v, q.title, q.zone})
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	for _, part := range c.parts(v.Say("copy_rest")) {
+		r.tellCustomer(t, v, part)
+	}
+}
+
+// copyNames are what a copy calls its people and times.
+type copyNames struct {
+	voice texts.Voice
+	queue string
+	zone  *time.Location
+}
+
+// transcript is a copy of a conversation: a heading, and a line for each message.
+type transcript struct {
+	title string
+	lines []string
+}
+
+// copyOf reads what a customer may see of a conversation, as it reads in the end: corrected, and without what was taken back. Safe for
+// concurrent use.
+func copyOf(s *store.Store, n, from, till uint64, names copyNames) (*transcript, error) {
+	page, _, err := s.Page(strconv.FormatUint(n, 10), store.Query{After: from - 1, Before: till + 1, Limit: backlog})
+	if err != nil {
+		return nil, err
+	}
+	c := &transcript{}
+	at := map[uint64]int{} // line of a record
+	v := names.voice
+	for i := range page {
+		if i == 0 {
+			local := page[i].Time.In(names.zone)
+			c.title = v.Say("copy_title", "queue", names.queue, "date", local.Format(time.DateOnly), "zone", local.Format("MST"))
+		}
+		e, err := decode(page[i])
+		if err != nil || !visible(&page[i]) || e.words == nil {
+			continue
+		}
+		who := names.queue
+		if by, ok := e.said(); ok && by == "" {
+			who = v.Say("copy_you")
+		}
+		line := e.at.In(names.zone).Format("15:04") + " " + who + ": " + e.words.Body
+		old, known := at[e.words.Replace]
+		switch gone, there := at[e.words.Retract]; {
+		case e.words.React != 0:
+		case e.words.Retract != 0 && there:
+			c.lines[gone] = ""
+		case e.words.Retract != 0:
+		case e.words.Replace != 0 && known:
+			c.lines[old] = line
+		default:
+			at[e.seq] = len(c.lines)
+			c.lines = append(c.lines, line)
+		}
+	}
+	c.lines = slices.DeleteFunc(c.lines, func(s string) bool { return s == "" })
+	return c, nil
+}
+
+// parts cuts a transcript into messages.
+func (c *transcript) parts(rest string) []string {
+	var all []string
+	part := c.title
+	for _, line := range c.lines {
+		if len(part)+1+len(line) > copyPart && part != "" {
+			if len(all) == copyParts-1 {
+				part += "\n" + rest
+				break
+			}
+			all = append(all, part)
+			part = ""
+		}
+		part = strings.TrimPrefix(part+"\n"+line, "\n")
+	}
+	return append(all, part)
+}
+
+// text is all of it.
+func (c *transcript) text() string { return c.title + "\n\n" + strings.Join(c.lines, "\n") + "\n" }
