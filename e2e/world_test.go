@@ -35,6 +35,7 @@ type world struct {
 	customer func(name string) (*client, error)
 	agent    func(name string) (*client, error)
 	clock    *manual // nil: real time
+	agents   string  // the agents' server, for clients; empty in the fake world
 	socket   string  // the customers' server's WebSocket
 	fake     *fakeserver.Server
 	dir      string
@@ -212,13 +213,13 @@ func newReal(t *testing.T, front, desk func(context.Context, servers.Options) (*
 		fs = begin("front", front, servers.Options{Customers: customersHost, Confine: []string{frontDomain}, Components: []servers.Component{f}})
 		ds = begin("desk", desk, servers.Options{Accounts: []string{agentsHost}, Components: []servers.Component{d}})
 	}
-	w.socket = fs.WebSocket()
+	w.agents, w.socket = ds.C2S(), fs.WebSocket()
 	w.front, w.desk = fs.ComponentAddr(frontDomain), ds.ComponentAddr(deskDomain)
 	for _, name := range []string{"anna", "bob", "carol", "olga", "dora", "eve"} {
 		must(t, ds.Register(ctx, name, agentsHost, name))
 	}
 	w.customer = func(string) (*client, error) { return dial(fs.C2S(), "", customersHost, "") }
-	w.agent = func(name string) (*client, error) { return dial(ds.C2S(), name, agentsHost, name) }
+	w.agent = func(name string) (*client, error) { return dial(w.agents, name, agentsHost, name) }
 	w.start()
 	return w
 }
