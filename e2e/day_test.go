@@ -3,9 +3,12 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"testing"
 
 	"frontdesk/dispatch"
 	"frontdesk/store"
@@ -13,7 +16,7 @@ import (
 
 // leaves is the kind of record that a command leaves in the log; those that only ask leave none.
 var leaves = map[string]uint16{
-	"note": 203, "name": 204, "tag": 205, "untag": 205, "block": 206, "unblock": 206, "announce": 209,
+	"note": 203, "canned add": 207, "canned edit": 207, "canned remove": 207, "canned share": 207, "canned unshare": 207, "name": 204, "tag": 205, "untag": 205, "block": 206, "unblock": 206, "announce": 209,
 	"add-agent": 208, "remove-agent": 208, "role": 208, "serve": 208, "unserve": 208,
 	"take": uint16(dispatch.Assigned), "assign": uint16(dispatch.Assigned), "close": uint16(dispatch.Closed),
 	"transfer": uint16(dispatch.Sought), "pass": uint16(dispatch.Refused),
@@ -97,6 +100,31 @@ func (d *dialogue) checkSaid(said map[string][]string) {
 		if !slices.Equal(said[who], want) {
 			d.t.Errorf("%q said\n    %q\nthe log has\n    %q", who, want, said[who])
 		}
+	}
+}
+
+// TestDayIsWhole: every command that docs/agents.md lists is given in the day.
+func TestDayIsWhole(t *testing.T) {
+	t.Parallel()
+	docs, err := os.ReadFile("../docs/agents.md")
+	must(t, err)
+	day, err := os.ReadFile("testdata/day.txt")
+	must(t, err)
+	given := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^\w+ orders at \S+: ([^;\n]+)`).FindAllStringSubmatch(string(day), -1) {
+		given[m[1]] = true
+	}
+	rows := regexp.MustCompile("(?m)^\\| (`!.*?) \\| ").FindAllStringSubmatch(string(docs), -1)
+	for _, row := range rows {
+		for _, m := range regexp.MustCompile("`!([^`]+)`").FindAllStringSubmatch(row[1], -1) {
+			words := strings.Fields(m[1])
+			if !given[words[0]] && (len(words) < 2 || !given[words[0]+" "+words[1]]) {
+				t.Errorf("!%s is not given", m[1])
+			}
+		}
+	}
+	if len(rows) < 35 {
+		t.Errorf("docs/agents.md lists %d commands", len(rows))
 	}
 }
 

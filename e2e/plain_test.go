@@ -111,6 +111,9 @@ func (d *dialogue) orders(who, where, text, answer string) {
 		if text, ok := strings.CutPrefix(parts[len(parts)-1], "text="); ok && parts[0] == "write" {
 			d.spoken = append(d.spoken, spoken{who, text})
 		}
+		if text, ok := strings.CutPrefix(answer, "Sent: "); ok && parts[0] == "c" {
+			d.spoken = append(d.spoken, spoken{who, text})
+		}
 	}
 	if d.forms {
 		d.orderByForm(who, where, parts[0], parts[1:], answer)
