@@ -80,6 +80,9 @@ func (st *step) ownIQ(o *occupant) error {
 	}
 	r := stanza.New(stanza.NSDiscoInfo, "query").Add(identity("client", "bot", o.nick))
 	supports(r, []string{stanza.NSDiscoInfo})
+	if o == st.room.desk {
+		supports(r, st.s.extra)
+	}
 	return st.result(r)
 }
 

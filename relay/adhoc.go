@@ -2,6 +2,8 @@ package relay
 
 import (
 	"crypto/rand"
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -11,8 +13,8 @@ import (
 )
 
 // The commands as ad-hoc commands (XEP-0050), for clients that show them as lists and forms: at the desk's domain, its
-// contact and its rooms, and, about one conversation, at the customer's contact and the case room. All of it follows from
-// the declarations (order.go).
+// contact, its rooms and its occupant there, and, about one conversation, at the customer's contact and the case room. All
+// of it follows from the declarations (order.go).
 
 const nsCommands = "http://jabber.org/protocol/commands"
 
@@ -60,54 +62,98 @@ func (o *order) title() string { return strings.ToUpper(o.name[:1]) + o.name[1:]
 // listOrders lists what this person may do here and now (§2.2), as !help does.
 func (r *Relay) listOrders(c *call, s *stanza.Element) *stanza.Element {
 	items := stanza.New(stanza.NSDiscoItems, "query", "node", nsCommands)
-	for i := range r.orders {
-		if o := &r.orders[i]; r.offers(c, o) {
-			items.Add(stanza.New(stanza.NSDiscoItems, "item", "jid", s.Attr("to"), "node", o.node(), "name", o.title()))
-		}
+	all, _ := r.offered(c)
+	for _, o := range all {
+		items.Add(stanza.New(stanza.NSDiscoItems, "item", "jid", s.Attr("to"), "node", o.node(), "name", o.title()))
 	}
 	return stanza.Result(s).Add(items)
 }
 
 // command takes a step of a command: its form is asked for, comes back, or is thrown away (§3.4).
+//
+// What a person got wrong, or may not do now, is no error of the stanza: the form is asked for again, filled in as it came,
+// and says why nothing was done. Clients drop the form on an error, Converse.js 14 the text with it; and what is completed
+// Gajim 1.7 shows as done, whatever a note says.
 func (r *Relay) command(c *call, s, q *stanza.Element) *stanza.Element {
-	node, action := q.Attr("node"), q.Attr("action")
+	node, id := q.Attr("node"), q.Attr("sessionid")
 	if c.order = r.orderOf(c, node); c.order == nil {
 		if r.declared(node) != nil {
-			return stanza.Error{Type: "auth", Condition: "forbidden", Text: "You may not give the command " + node + "."}.Reply(s)
+			return stanza.Error{Type: "auth", Condition: "forbidden", Text: "You may not give the command " + node + ". !help lists what you may."}.Reply(s)
 		}
-		return stanza.Error{Type: "cancel", Condition: "item-not-found", Text: "There is no such command."}.Reply(s)
-	}
-	id := q.Attr("sessionid")
-	if id != "" && !r.resumed(c, s.To(), id) {
-		return commandError("modify", "bad-request", "bad-sessionid", "This form is not known any more. Please begin again.").Reply(s)
+		return stanza.Error{Type: "cancel", Condition: "item-not-found", Text: r.unknown(c, node)}.Reply(s)
 	}
 	form := q.Child(nsForm, "x")
+	if fault := r.fault(c, s.To(), q, form); fault != nil {
+		return fault.Reply(s)
+	}
 	switch {
-	case action == "cancel" || form != nil && form.Attr("type") == "cancel":
+	case q.Attr("action") == "cancel" || form != nil && form.Attr("type") == "cancel":
 		r.dropForm(c.agent, id)
 		return stanza.Result(s).Add(stage(c.order, id, "canceled"))
-	case action != "" && action != "execute" && (action != "complete" || id == ""):
-		return commandError("modify", "bad-request", "bad-action", "This form has no other page.").Reply(s)
 	case form == nil && (id != "" || r.asks(c)):
-		return stanza.Result(s).Add(r.askForm(c, s.To(), id, nil))
-	case form != nil && form.Attr("type") != "submit":
-		return commandError("modify", "bad-request", "bad-payload", "A form that comes back has the type submit.").Reply(s)
+		return stanza.Result(s).Add(r.askForm(c, s.To(), id, nil, ""))
 	}
 	given := submitted(c.order, form)
+	for _, p := range c.order.params {
+		if len(given[p.name]) > maxField {
+			return badRequest("bad-payload", "%s has at most %d bytes.", p.name, maxField).Reply(s)
+		}
+	}
 	answer, err := "", r.understood(c, given)
 	if err == nil {
 		r.decide(dispatch.Active{Agent: c.agent}, nil)
 		answer, err = r.obey(c)
 	}
-	if e, ok := err.(refusal); ok && e.form && r.asks(c) {
-		return stanza.Result(s).Add(r.askForm(c, s.To(), id, given).Add(commandNote("error", c.sorry(err))))
+	if err != nil && r.asks(c) {
+		return stanza.Result(s).Add(r.askForm(c, s.To(), id, given, c.sorry(err)))
 	}
 	r.dropForm(c.agent, id)
 	done := stage(c.order, id, "completed")
 	if err != nil {
 		return stanza.Result(s).Add(done.Add(commandNote("error", c.sorry(err))))
 	}
-	return stanza.Result(s).Add(done.Add(commandAnswer(c.order, answer)))
+	return stanza.Result(s).Add(done.Add(c.answerForm(answer)))
+}
+
+// language is the form of a language tag (RFC 5646 §2.1), as far as it matters here.
+var language = regexp.MustCompile(`^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$`)
+
+// fault returns why a step of a command cannot be taken, whatever is filled in (§4.4); nil where it can. Whichever language
+// is asked for, the answer is in English.
+func (r *Relay) fault(c *call, to stanza.JID, q, form *stanza.Element) *stanza.Error {
+	id, action, lang := q.Attr("sessionid"), q.Attr("action"), q.Lang()
+	if lang != "" && !language.MatchString(lang) {
+		return badRequest("bad-locale", "%q is no language tag, as \"en\" is. The desk speaks English.", shorten(lang, 20))
+	}
+	switch action {
+	case "", "execute", "complete", "cancel":
+	case "next", "prev":
+		return badRequest("bad-action", "%s has no other page: the actions are execute, complete and cancel. The same in words: !%s", c.order.name, c.order.usage())
+	default:
+		return badRequest("malformed-action", "There is no action %q: the actions are execute, complete and cancel.", shorten(action, 20))
+	}
+	if id == "" && (action == "complete" || action == "cancel") {
+		return badRequest("bad-action", "%s has not been begun: its first action is execute.", c.order.name)
+	}
+	if id != "" {
+		switch f := r.formOf(c, to, id); {
+		case f == nil:
+			return badRequest("bad-sessionid", "This form of %s is not known here, or was sent back already. Please begin again.", c.order.name)
+		case r.now.Sub(f.opened) > formExpires:
+			r.dropForm(c.agent, id)
+			return &stanza.Error{Type: "cancel", Condition: "not-allowed", App: stanza.New(nsCommands, "session-expired"),
+				Text: fmt.Sprintf("This form of %s is over %s old. Please begin again.", c.order.name, howLong(formExpires))}
+		}
+	}
+	if form == nil || form.Attr("type") == "submit" || form.Attr("type") == "cancel" {
+		return nil
+	}
+	return badRequest("bad-payload", "A form that comes back has the type submit or cancel, not %q.", shorten(form.Attr("type"), 20))
+}
+
+// badRequest is an error of a command (§4.4).
+func badRequest(app, format string, args ...any) *stanza.Error {
+	return &stanza.Error{Type: "modify", Condition: "bad-request", Text: fmt.Sprintf(format, args...), App: stanza.New(nsCommands, app)}
 }
 
 // stage is a command's element in an answer.
@@ -115,50 +161,33 @@ func stage(o *order, id, status string) *stanza.Element {
 	if id == "" {
 		id = rand.Text()
 	}
-	return stanza.New(nsCommands, "command", "node", o.node(), "sessionid", id, "status", status)
+	return stanza.New(nsCommands, "command", "node", o.node(), "sessionid", id, "status", status).SetLang("en")
 }
 
 func commandNote(kind, text string) *stanza.Element {
 	return stanza.New(nsCommands, "note", "type", kind).AddText(text)
 }
 
-// commandAnswer is what a command answers: a line as a note; more, which clients show badly in notes, as a form.
-func commandAnswer(o *order, text string) *stanza.Element {
-	if text == "" {
-		text = "Done."
-	}
-	if !strings.Contains(text, "\n") {
-		return commandNote("info", text)
-	}
-	field := stanza.New(nsForm, "field", "var", "answer", "type", "text-multi", "label", "Answer")
-	for line := range strings.SplitSeq(text, "\n") {
-		field.Add(stanza.Text(nsForm, "value", line))
-	}
-	return stanza.New(nsForm, "x", "type", "result").Add(stanza.Text(nsForm, "title", o.title()), field)
-}
-
-// commandError is an error of a command (XEP-0050 §4.4).
-func commandError(typ, condition, app, text string) stanza.Error {
-	return stanza.Error{Type: typ, Condition: condition, Text: text, App: stanza.New(nsCommands, app)}
-}
-
 // openForm remembers that a form was sent to a client. An agent has at most maxForms; the oldest is forgotten.
 func (r *Relay) openForm(c *call, to stanza.JID, id string) {
-	all := slices.DeleteFunc(r.forms[c.agent], func(f formSession) bool { return f.id == id || r.now.Sub(f.opened) > formExpires })
+	all := slices.DeleteFunc(r.forms[c.agent], func(f formSession) bool { return f.id == id })
 	if len(all) == maxForms {
 		all = slices.Delete(all, 0, 1)
 	}
-	r.forms[c.agent] = append(all, formSession{id: id, from: cloned(c.from), to: cloned(to), order: c.order.name, opened: r.now})
+	r.forms[c.agent] = append(all, formSession{id: strings.Clone(id), from: cloned(c.from), to: cloned(to), order: c.order.name, opened: r.now})
 }
 
 // cloned keeps no stanza in memory.
 func cloned(j stanza.JID) stanza.JID { return stanza.JID(strings.Clone(string(j))) }
 
-// resumed reports whether a form was sent to this client from this address, and has not expired.
-func (r *Relay) resumed(c *call, to stanza.JID, id string) bool {
-	return slices.ContainsFunc(r.forms[c.agent], func(f formSession) bool {
-		return f.id == id && f.from == c.from && f.to == to && f.order == c.order.name && r.now.Sub(f.opened) <= formExpires
-	})
+// formOf finds the form of this command that was sent to this client from this address; nil where there is none.
+func (r *Relay) formOf(c *call, to stanza.JID, id string) *formSession {
+	for i := range r.forms[c.agent] {
+		if f := &r.forms[c.agent][i]; f.id == id && f.from == c.from && f.to == to && f.order == c.order.name {
+			return f
+		}
+	}
+	return nil
 }
 
 func (r *Relay) dropForm(agent, id string) {

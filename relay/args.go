@@ -82,7 +82,7 @@ func cutThread(c *call, at int, rest string) (given, after string) {
 	}
 	if c.thread != nil && digits == word {
 		for _, p := range c.order.params[at+1:] {
-			if p.kind == aText || p.kind == aLine || p.kind == aNumber || p.kind == aWord {
+			if p.kind == aText || p.kind == aLine || p.kind == aNumber || p.kind == aWord || p.kind == aTag {
 				return "", rest
 			}
 		}

@@ -39,6 +39,7 @@ func (r *Relay) duty(c *call, in dispatch.Told, done string) (string, error) {
 		r.put(tableAgent, c.agent, st)
 	}
 	if a, ok := r.desk.Agent(c.agent); ok && in.Duty == dispatch.On && a.Sessions != dispatch.Available {
+		c.warned = true
 		done += " Your client still says " + availName(a.Sessions) + ", so you get nothing new: set it to available, and be in the lobby."
 	}
 	return done, nil

@@ -16,6 +16,7 @@ const (
 	nsValidate = "http://jabber.org/protocol/xdata-validate" // XEP-0122
 	maxOptions = 200                                         // of a list
 	maxField   = 64 << 10                                    // bytes of one argument
+	maxEcho    = 8 << 10                                     // of one that is asked for again: short lines take ten times as much in a form
 )
 
 // asks reports whether there is anything to fill in: without it a command is carried out at once (§3.2).
@@ -23,18 +24,26 @@ func (r *Relay) asks(c *call) bool {
 	return slices.ContainsFunc(c.order.params, func(p param) bool { return p.kind != aThread || c.thread == nil })
 }
 
-// askForm is a command's form, with what was filled in already.
-func (r *Relay) askForm(c *call, to stanza.JID, id string, given map[string]string) *stanza.Element {
+// askForm is a command's form, with what was filled in already, and what is wrong with that. Some clients show only notes,
+// others only what is in the form.
+func (r *Relay) askForm(c *call, to stanza.JID, id string, given map[string]string, wrong string) *stanza.Element {
 	e := stage(c.order, id, "executing")
 	r.openForm(c, to, e.Attr("sessionid"))
 	form := stanza.New(nsForm, "x", "type", "form").Add(
 		stanza.Text(nsForm, "title", c.order.title()), stanza.Text(nsForm, "instructions", "The same in words: !"+c.order.usage()))
+	if wrong != "" {
+		form.Add(stanza.New(nsForm, "field", "type", "fixed").Add(stanza.Text(nsForm, "value", wrong)))
+	}
 	for i := range c.order.params {
 		if p := &c.order.params[i]; p.kind != aThread || c.thread == nil {
 			form.Add(r.formField(c, p, given[p.name]))
 		}
 	}
-	return e.Add(stanza.New(nsCommands, "actions", "execute", "complete").Add(stanza.New(nsCommands, "complete")), form)
+	e.Add(stanza.New(nsCommands, "actions", "execute", "complete").Add(stanza.New(nsCommands, "complete")), form)
+	if wrong != "" {
+		e.Add(commandNote("error", wrong))
+	}
+	return e
 }
 
 // option of a list.
@@ -56,6 +65,12 @@ func (r *Relay) formField(c *call, p *param, value string) *stanza.Element {
 		for _, k := range r.keys(c.agent, c.thread) {
 			options = append(options, option{k, k})
 		}
+	case aTag:
+		if c.thread != nil {
+			for _, t := range c.thread.Tags {
+				options = append(options, option{t, t})
+			}
+		}
 	case anAccount:
 		typ = "jid-single"
 	case aText:
@@ -64,6 +79,9 @@ func (r *Relay) formField(c *call, p *param, value string) *stanza.Element {
 	options = options[:min(len(options), maxOptions)]
 	if len(options) > 0 {
 		typ = "list-single"
+		if p.optional || len(options) > 1 { // else some clients choose the first, unasked
+			options = slices.Insert(options, 0, option{"", "–"})
+		}
 	}
 	f := stanza.New(nsForm, "field", "var", p.name, "type", typ, "label", p.label)
 	if !p.optional {
@@ -76,7 +94,7 @@ func (r *Relay) formField(c *call, p *param, value string) *stanza.Element {
 	case p.kind == aThread && len(options) > 0: // a closed one can be named, too
 		f.Add(stanza.New(nsValidate, "validate", "datatype", "xs:integer").Add(stanza.New(nsValidate, "open")))
 	}
-	if value != "" {
+	if value != "" && len(value) <= maxEcho {
 		for line := range strings.SplitSeq(value, "\n") {
 			f.Add(stanza.Text(nsForm, "value", line))
 		}
@@ -170,12 +188,25 @@ func (r *Relay) understood(c *call, given map[string]string) error {
 	c.args, c.count = map[string]string{}, -1
 	for i := range c.order.params {
 		p := &c.order.params[i]
-		if len(given[p.name]) > maxField {
-			return misused("%s has at most %d bytes.", p.name, maxField)
-		}
 		if err := r.understand(c, p, given[p.name]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// answerForm is what a command answers: a line as a note; more, which clients show badly in notes, as a form of one text. A
+// list is a text, too: Gajim 1.7 waits for ever when it gets a form with a table (XEP-0004 §3.4).
+func (c *call) answerForm(text string) *stanza.Element {
+	if text == "" {
+		text = "Done."
+	}
+	if !strings.Contains(text, "\n") {
+		return commandNote(either(c.warned, "warn", "info"), text)
+	}
+	field := stanza.New(nsForm, "field", "var", "answer", "type", "text-multi", "label", "Answer")
+	for line := range strings.SplitSeq(text, "\n") {
+		field.Add(stanza.Text(nsForm, "value", line))
+	}
+	return stanza.New(nsForm, "x", "type", "result").Add(stanza.Text(nsForm, "title", c.order.title()), field)
 }

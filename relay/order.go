@@ -44,6 +44,7 @@ const (
 	aChoice                     // one of options
 	aWord                       // without blanks
 	aKey                        // of a canned reply
+	aTag                        // that the thread has
 	anAccount                   // a bare JID
 	aText                       // all the rest
 	aLine                       // the same, of which a form shows one line
@@ -61,6 +62,8 @@ type call struct {
 	mate  string            // what anAgent or aColleague means: an agent,
 	line  *queue            // or, as aQueue, a queue
 	count int               // what aNumber means; -1 where it was left out
+
+	warned bool // the answer has something that he should look after
 }
 
 func (c *call) text(name string) string { return c.args[name] }
@@ -89,15 +92,9 @@ func (r *Relay) carryOut(c *call, text string) string {
 	if two := name + " " + strings.ToLower(second); r.declared(two) != nil {
 		name, rest = two, after
 	}
-	o := r.orderOf(c, name)
-	if o == nil {
-		hint := "!help lists them; a text that starts with \"!\" is sent as \"!!\"."
-		if like := config.Like(name, r.names(c)); like != "" {
-			hint = "Did you mean !" + like + "? " + hint
-		}
-		return fmt.Sprintf("There is no command !%s. %s", shorten(name, 20), hint)
+	if c.order = r.orderOf(c, name); c.order == nil {
+		return r.unknown(c, name) + " A text that starts with \"!\" is sent as \"!!\"."
 	}
-	c.order = o
 	answer, err := "", r.parse(c, rest)
 	if err == nil {
 		answer, err = r.obey(c)
@@ -106,6 +103,15 @@ func (r *Relay) carryOut(c *call, text string) string {
 		return c.sorry(err)
 	}
 	return answer
+}
+
+// unknown says that there is no such command for this person, and what he may have meant.
+func (r *Relay) unknown(c *call, name string) string {
+	text := "There is no command !" + shorten(name, 20) + "."
+	if like := config.Like(name, r.names(c)); like != "" {
+		text += " Did you mean !" + like + "?"
+	}
+	return text + " !help lists them."
 }
 
 // obey runs a command whose arguments are understood.
@@ -156,9 +162,19 @@ func (r *Relay) names(c *call) []string {
 	return all
 }
 
-// offers reports whether somebody may give a command, and it can do anything here and now.
-func (r *Relay) offers(c *call, o *order) bool {
-	return r.may(c.agent, o) && (o.here == nil || o.here(r, c))
+// offered are the commands that somebody may give and that can do something here and now, as !help and clients list them;
+// others is how many more he may give.
+func (r *Relay) offered(c *call) (all []*order, others int) {
+	for i := range r.orders {
+		switch o := &r.orders[i]; {
+		case !r.may(c.agent, o):
+		case o.here == nil || o.here(r, c):
+			all = append(all, o)
+		default:
+			others++
+		}
+	}
+	return all, others
 }
 
 func (r *Relay) may(agent string, o *order) bool { return rankOf(r.roleOf(agent)) >= rankOf(o.who) }
@@ -201,16 +217,8 @@ func (r *Relay) help(c *call) (string, error) {
 	}
 	var b strings.Builder
 	b.WriteString("What you write to a customer's contact goes to the customer; what starts with \"!\" is for me:")
-	left := 0
-	for i := range r.orders {
-		o := &r.orders[i]
-		if !r.may(c.agent, o) {
-			continue
-		}
-		if !r.offers(c, o) {
-			left++
-			continue
-		}
+	all, left := r.offered(c)
+	for _, o := range all {
 		fmt.Fprintf(&b, "\n!%s: %s", o.usage(), o.help)
 	}
 	b.WriteString("\nIn a customer's chat the number can be left out. \"!!\" sends a text that starts with \"!\".")

@@ -49,7 +49,7 @@ func orders() []order {
 		{name: "name", help: "says what you and your colleagues call the customer",
 			params: []param{thread, {name: "name", label: "Name", kind: aLine}}, run: (*Relay).rename},
 		{name: "tag", help: "puts a tag on the thread", params: []param{thread, {name: "tag", label: "Tag", kind: aWord}}, run: (*Relay).tag},
-		{name: "untag", help: "takes a tag off", params: []param{thread, {name: "tag", label: "Tag", kind: aWord}}, run: (*Relay).untag},
+		{name: "untag", help: "takes a tag off", params: []param{thread, {name: "tag", label: "Tag", kind: aTag}}, run: (*Relay).untag},
 		{name: "info", help: "tells who the customer is, with whom he talked, tags, notes, waiting times", params: []param{thread}, run: (*Relay).info},
 		{name: "last", help: "shows the last messages of a thread, and notes",
 			params: []param{thread, {name: "how many", label: "How many", kind: aNumber, least: 1, most: 50, optional: true}}, run: (*Relay).last},

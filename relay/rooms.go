@@ -71,7 +71,7 @@ var contactLike = regexp.MustCompile(`^[^.]+\.\d+$`)
 // fromRoom hands a stanza to muc, a command typed into the lobby to the desk.
 func (r *Relay) fromRoom(s *stanza.Element) {
 	local := s.To().Local()
-	if s.Local == "iq" && s.To().Resource() == "" && r.roomAdhoc(s) {
+	if s.Local == "iq" && r.roomAdhoc(s) {
 		return
 	}
 	r.visit(s)
@@ -89,14 +89,15 @@ func (r *Relay) fromRoom(s *stanza.Element) {
 	r.rooming(r.rooms.Step(r.now, s, id))
 }
 
-// roomAdhoc answers what somebody of the desk asks a room or the domain about commands.
+// roomAdhoc answers what somebody of the desk asks a room, the desk's occupant in it, or the domain about commands.
 func (r *Relay) roomAdhoc(s *stanza.Element) bool {
-	p := r.staff[string(s.From().Bare())]
-	if p == nil {
+	p, local := r.staff[string(s.From().Bare())], s.To().Local()
+	ours := local == lobby || caseOf(local) != 0
+	if nick := s.To().Resource(); p == nil || nick != "" && (nick != serviceNick || !ours) {
 		return false
 	}
-	t := r.caseThread(s.To().Local())
-	if caseOf(s.To().Local()) != 0 && (t == nil || !r.maySee(p.JID, t)) {
+	t := r.caseThread(local)
+	if caseOf(local) != 0 && (t == nil || !r.maySee(p.JID, t)) {
 		return false
 	}
 	return r.adhoc(p.JID, t, s)

@@ -56,13 +56,14 @@ func (r *Relay) transfer(c *call) (string, error) {
 	if c.mate == "" {
 		return fmt.Sprintf("%s is offered to %s, one after the other, for %s. Until somebody takes it, it stays with its owner.", c.about.label(), c.line.title, within), nil
 	}
-	return fmt.Sprintf("%s is offered to %s for %s.%s Until it is taken, it stays with its owner.", c.about.label(), r.nameOf(c.mate), within, r.warn(c.mate)), nil
+	return fmt.Sprintf("%s is offered to %s for %s.%s Until it is taken, it stays with its owner.", c.about.label(), r.nameOf(c.mate), within, r.warn(c)), nil
 }
 
 // warn tells of a colleague who may not answer.
-func (r *Relay) warn(agent string) string {
-	if a, ok := r.desk.Agent(agent); ok && a.Avail != dispatch.Available {
-		return " " + r.nameOf(agent) + " is " + availName(a.Avail) + "."
+func (r *Relay) warn(c *call) string {
+	if a, ok := r.desk.Agent(c.mate); ok && a.Avail != dispatch.Available {
+		c.warned = true
+		return " " + r.nameOf(c.mate) + " is " + availName(a.Avail) + "."
 	}
 	return ""
 }
@@ -80,7 +81,7 @@ func (r *Relay) add(c *call) (string, error) {
 	if err := r.decide(in, nil); err != nil {
 		return "", r.why(err, c)
 	}
-	return r.nameOf(c.mate) + " may write to the customer, too." + r.warn(c.mate), nil
+	return r.nameOf(c.mate) + " may write to the customer, too." + r.warn(c), nil
 }
 
 func (r *Relay) leave(c *call) (string, error) {
@@ -94,7 +95,7 @@ func (r *Relay) assign(c *call) (string, error) {
 	if err := r.decide(dispatch.Assign{Thread: c.about.N, Agent: c.mate, By: c.agent}, nil); err != nil {
 		return "", r.why(err, c)
 	}
-	return c.about.label() + " is with " + r.nameOf(c.mate) + " now." + r.warn(c.mate), nil
+	return c.about.label() + " is with " + r.nameOf(c.mate) + " now." + r.warn(c), nil
 }
 
 // write begins a conversation with somebody who allowed it: he has written before, or his domain is in the config.
