@@ -178,6 +178,8 @@ func (a *agent) bar(t *thread, now time.Time) Bar {
 		return IsMissing
 	case a.avail == Away:
 		return IsAway
+	case !t.held.IsZero():
+		return IsHeld
 	case a.id == t.Self:
 		return IsHimself
 	case a.load() >= a.most():

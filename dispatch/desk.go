@@ -241,6 +241,8 @@ func (d *Desk) decide(in Input) error {
 		d.unreachable(in)
 	case CustomerGone:
 		return d.customerGone(in)
+	case Brief:
+		return d.brief(in)
 	case DeskDown:
 		if !d.paused {
 			d.emit(Fact{Kind: Paused})
@@ -326,7 +328,7 @@ func (d *Desk) apply(f *Fact) error {
 	switch f.Kind {
 	case Opened:
 		return d.applyOpened(f)
-	case Said, Assigned, Released, Closed, Sought, Offered, Refused, Stayed, Joined, Parted, Lingered, Moved, Idled, Vanished, Appeared:
+	case Said, Assigned, Released, Closed, Sought, Offered, Refused, Stayed, Joined, Parted, Lingered, Moved, Idled, Vanished, Appeared, Briefed:
 		return d.applyToThread(f)
 	case DutySet, Presence, GraceOver, Returned, Capped:
 		return d.applyToAgent(f)
@@ -422,7 +424,7 @@ func (k Kind) String() string {
 		Returned: "Returned", Paused: "Paused", Resumed: "Resumed", Sought: "Sought", Offered: "Offered",
 		Refused: "Refused", Stayed: "Stayed", Joined: "Joined", Parted: "Parted", Capped: "Capped",
 		QueueSet: "QueueSet", Lingered: "Lingered", Moved: "Moved", HoursSet: "HoursSet",
-		Idled: "Idled", Vanished: "Vanished", Appeared: "Appeared"}
+		Idled: "Idled", Vanished: "Vanished", Appeared: "Appeared", Briefed: "Briefed"}
 	if k == 0 || int(k) >= len(names) {
 		return fmt.Sprintf("Kind(%d)", uint16(k))
 	}

@@ -133,6 +133,9 @@ type (
 		Self     string // the customer's own agent ID where he is one: never assigned to himself
 		Saved    *Thread
 		Wants    string // skills, parted by single blanks, for a conversation that begins with this
+		// Hold: for so long the machine gives a conversation that begins with this to nobody, unless Brief comes before; at
+		// most MaxHold.
+		Hold time.Duration
 	}
 	// AgentSaid: an agent wrote to a contact. Refused with an error unless he owns the conversation or has joined
 	// it. A conversation that waits becomes his if he is of the queue; so does one that is offered to him, by a
@@ -226,6 +229,12 @@ type (
 		Thread uint64
 		Agent  string
 	}
+	// Brief: what was to be asked of the customer is known, or will not be: a hold ends, and he wants these skills. Nothing follows
+	// where somebody has the conversation.
+	Brief struct {
+		Thread uint64
+		Wants  string
+	}
 	// CustomerGone: the customer left, or (Back) is there again.
 	CustomerGone struct {
 		Thread uint64
@@ -257,6 +266,7 @@ func (SetCapacity) input()  {}
 func (SetQueue) input()     {}
 func (Unreachable) input()  {}
 func (CustomerGone) input() {}
+func (Brief) input()        {}
 func (DeskDown) input()     {}
 func (DeskUp) input()       {}
 func (Tick) input()         {}
@@ -265,7 +275,7 @@ func (Tick) input()         {}
 type Kind uint16
 
 const (
-	Opened    Kind = 1  // a conversation began: Thread, Queue, Customer, Self, Conversation, Wants, Saved where the thread came back, By an agent or "" for the customer
+	Opened    Kind = 1  // a conversation began: Thread, Queue, Customer, Self, Conversation, Wants, Saved where the thread came back, By an agent or "" for the customer, Until it is held
 	Said      Kind = 2  // words: Thread, Conversation, By ("" the customer), Agent the owner then ("" waits), Team who had joined
 	Assigned  Kind = 3  // Thread, Conversation, Agent, From the last one who had it, Reason, By the supervisor who gave it, Candidates, Draw, Others, Queue that serves it from now on (where that changes), Until the answer time-out (none if by hand), Rest (none if by hand)
 	Released  Kind = 4  // back to the line: Thread, Conversation, Agent, Reason, Until the end of his cool-down
@@ -289,6 +299,7 @@ const (
 	Vanished  Kind = 24 // the customer left: Thread, Conversation
 	Appeared  Kind = 25 // and is there again, without having said anything: Thread, Conversation
 	HoursSet  Kind = 22 // Queue, Shut: it closes or opens by its hours
+	Briefed   Kind = 26 // one that waits is held no more: Thread, Conversation, Wants, Reason (Missed: its time came)
 	Moved     Kind = 21 // one that waits is served by another queue from now on: Thread, Conversation, Queue, Reason
 )
 
@@ -319,6 +330,9 @@ const (
 	Departed    Reason = "departed"  // the customer left
 	Overflowed  Reason = "overflow"  // waited too long in one queue, or it is closed
 )
+
+// MaxHold bounds how long a conversation is held.
+const MaxHold = time.Hour
 
 // MaxTeam bounds who may join one conversation.
 const MaxTeam = 10
@@ -373,6 +387,7 @@ const (
 	IsCooling Bar = "cooling" // passed or missed this conversation
 	IsHimself Bar = "himself" // the customer
 	IsResting Bar = "resting" // wrap-up, or he was given one a moment ago
+	IsHeld    Bar = "held"    // the customer is being asked something first
 	IsLater   Bar = "later"   // of a higher level, or without a wanted skill: when the customer has waited longer
 	IsNotLast Bar = "notlast" // he could, but another one had the thread last
 )

@@ -280,6 +280,10 @@ func (s *script) input(verb string, w []string) Input {
 			return CustomerSaid{Thread: thread(0), Saved: saved(0)}
 		}
 		in := CustomerSaid{Queue: w[0], Customer: uint64(s.number(w[1]))}
+		if len(w) > 2 && w[2] == "holds" {
+			in.Hold = s.time(w[3])
+			return in
+		}
 		if len(w) > 2 && w[2] == "wants" {
 			in.Wants = strings.Join(w[3:], " ")
 		} else if len(w) > 2 {
@@ -288,6 +292,8 @@ func (s *script) input(verb string, w []string) Input {
 		return in
 	case "goes", "comes":
 		return CustomerGone{Thread: thread(0), Back: verb == "comes"}
+	case "briefs":
+		return Brief{Thread: thread(0), Wants: strings.Join(w[1:], " ")}
 	case "begins":
 		return AgentSaid{Agent: w[0], Queue: w[1], Customer: uint64(s.number(w[2]))}
 	case "answers":
@@ -404,6 +410,7 @@ func sentence(f Fact) string {
 		fmt.Fprintf(&b, "opened %s in %s for c%d", number, f.Queue, f.Customer)
 		part(", who is %s", f.Self)
 		part(", wants %s", f.Wants)
+		part(", held until %s", until)
 		part(", by %s", f.By)
 		if f.Saved != nil {
 			b.WriteString(", again")
@@ -454,6 +461,10 @@ func sentence(f Fact) string {
 		}
 	case Resumed:
 		b.WriteString("resumed")
+	case Briefed:
+		fmt.Fprintf(&b, "briefed %s", number)
+		part(", %s", string(f.Reason))
+		part(", wants %s", f.Wants)
 	case Capped:
 		fmt.Fprintf(&b, "capacity of %s: %d by %s", f.Agent, f.Max, f.By)
 	case HoursSet:

@@ -67,6 +67,9 @@ func (c *crowd) first() Input {
 	if c.picky && c.chance(20) {
 		in.Wants = pick(c, []string{"fr", "de fr", "invoice", "es"})
 	}
+	if c.picky && c.chance(20) {
+		in.Hold = time.Duration(c.IntN(60)) * time.Second
+	}
 	return in
 }
 
@@ -169,7 +172,14 @@ func (c *crowd) together() Input {
 
 func (c *crowd) odd() Input {
 	id, n := c.owner()
-	switch c.IntN(18) {
+	switch c.IntN(20) {
+	case 18, 19:
+		for _, m := range c.w.open {
+			if !c.w.threads[m].held.end.IsZero() && c.chance(70) {
+				return Brief{Thread: m, Wants: pick(c, []string{"", "fr", "invoice"})}
+			}
+		}
+		return Brief{Thread: n, Wants: "de"}
 	case 16, 17:
 		for _, m := range c.w.open {
 			if !c.w.threads[m].left.end.IsZero() && c.chance(50) {
@@ -436,7 +446,7 @@ func TestCrashes(t *testing.T) {
 			seen[e.kind]++
 		}
 	}
-	for k := Opened; k <= Appeared; k++ {
+	for k := Opened; k <= Briefed; k++ {
 		if seen[k] < 20 {
 			t.Errorf("the simulation hardly ever saw a %v: %d times", k, seen[k])
 		}

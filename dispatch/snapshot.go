@@ -57,6 +57,7 @@ type openSnapshot struct {
 
 	Told   bool          `json:"told,omitempty"`
 	Queued time.Time     `json:"queued,omitzero"` // desk time
+	Held   time.Time     `json:"held,omitzero"`   // desk time
 	Team   []string      `json:"team,omitempty"`
 	Seek   *seekSnapshot `json:"seek,omitempty"`
 	Asked  []askSnapshot `json:"asked,omitempty"`
@@ -105,7 +106,7 @@ func (d *Desk) Snapshot() ([]byte, error) {
 	}
 	for _, n := range slices.Sorted(maps.Keys(d.threads)) {
 		t := d.threads[n]
-		ts := openSnapshot{Thread: t.Thread, Until: t.until, Cool: t.cool, Told: t.told, Queued: t.queued, Team: t.team,
+		ts := openSnapshot{Thread: t.Thread, Until: t.until, Cool: t.cool, Told: t.told, Queued: t.queued, Held: t.held, Team: t.team,
 			Botted: t.botted, Turns: t.turns, Quiet: t.quiet, Theirs: t.theirs, Idled: t.idled, Left: t.parted}
 		if k := t.seek; k != nil {
 			ts.Seek = &seekSnapshot{k.by, k.to, k.queue, k.until}
@@ -225,7 +226,7 @@ func (d *Desk) restoreThread(s openSnapshot) error {
 		a.owned.insert(t)
 		d.refresh(a, a.since)
 	}
-	t.told, t.queued = s.Told, s.Queued
+	t.told, t.queued, t.held = s.Told, s.Queued, s.Held
 	d.retime(t, d.deskTime(d.last))
 	return nil
 }

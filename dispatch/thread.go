@@ -15,6 +15,7 @@ type thread struct {
 	until  time.Time // of the answer, desk time; zero is none
 	cool   []cooling // at most one per agent
 	queued time.Time // desk time: when it came to the line
+	held   time.Time // desk time: until then it is given to nobody; zero: it is not
 	told   bool      // he has waited long, which was told
 	team   []string  // who joined, in that order
 	botted bool      // a bot has had the conversation
@@ -100,9 +101,9 @@ func (d *Desk) customerSaid(in CustomerSaid) error {
 			return ErrUnknownQueue
 		}
 		n = d.next
-		d.emit(Fact{Kind: Opened, Thread: n, Conversation: 1, Queue: in.Queue, Customer: in.Customer, Self: in.Self, Wants: in.Wants})
+		d.emit(Fact{Kind: Opened, Thread: n, Conversation: 1, Queue: in.Queue, Customer: in.Customer, Self: in.Self, Wants: in.Wants, Until: d.hold(in.Hold)})
 	case d.threads[n] == nil:
-		if err := d.reopen(n, in.Saved, in.Self, "", in.Wants); err != nil {
+		if err := d.reopen(n, in.Saved, in.Self, "", in.Wants, d.hold(in.Hold)); err != nil {
 			return err
 		}
 	}
@@ -128,7 +129,7 @@ func (d *Desk) agentSaid(in AgentSaid) error {
 		if err := d.mayClaim(a, in.Saved); err != nil {
 			return err
 		}
-		if err := d.reopen(in.Thread, in.Saved, "", a.id, ""); err != nil {
+		if err := d.reopen(in.Thread, in.Saved, "", a.id, "", time.Time{}); err != nil {
 			return err
 		}
 		t = d.threads[in.Thread]
@@ -170,7 +171,7 @@ func (d *Desk) begin(a *agent, in AgentSaid) (*thread, error) {
 }
 
 // reopen begins the next conversation of a thread that left memory.
-func (d *Desk) reopen(n uint64, saved *Thread, self, by, wants string) error {
+func (d *Desk) reopen(n uint64, saved *Thread, self, by, wants string, held time.Time) error {
 	if saved == nil || saved.N != n || n == 0 || n >= d.next {
 		return ErrUnknownThread
 	}
@@ -183,7 +184,36 @@ func (d *Desk) reopen(n uint64, saved *Thread, self, by, wants string) error {
 	was := *saved
 	was.Open, was.Owner, was.Serving = false, "", ""
 	d.emit(Fact{Kind: Opened, Thread: n, Conversation: was.Conversation + 1, Queue: was.Queue,
-		Customer: was.Customer, Self: self, By: by, Wants: wants, Saved: &was})
+		Customer: was.Customer, Self: self, By: by, Wants: wants, Saved: &was, Until: held})
+	return nil
+}
+
+// hold is the end of a hold, zero for none.
+func (d *Desk) hold(for_ time.Duration) time.Time {
+	if for_ <= 0 {
+		return time.Time{}
+	}
+	return d.clock.Add(min(for_, MaxHold))
+}
+
+// brief ends the hold of a conversation that waits.
+func (d *Desk) brief(in Brief) error {
+	t, err := d.open(in.Thread)
+	if err == nil && t.Owner == "" && (!t.held.IsZero() || in.Wants != t.Wants) {
+		d.emit(Fact{Kind: Briefed, Thread: t.N, Conversation: t.Conversation, Wants: in.Wants})
+	}
+	return err
+}
+
+func (d *Desk) applyBriefed(t *thread, f *Fact) error {
+	if t.Owner != "" {
+		return errOwner
+	}
+	t.held, t.Wants = time.Time{}, f.Wants
+	d.retime(t, d.deskTime(f.At))
+	if d.started && !d.paused {
+		d.fresh = append(d.fresh, t)
+	}
 	return nil
 }
 
@@ -420,6 +450,7 @@ func (d *Desk) applyOpened(f *Fact) error {
 		t.Last, t.Ended = s.Last, s.Ended
 	}
 	d.counts.Opened++
+	t.held = d.until(f)
 	d.keep(t)
 	d.enter(t, f.At)
 	return nil
@@ -473,6 +504,7 @@ func (d *Desk) retime(t *thread, now time.Time) {
 		}
 		soonest(t.cooled(now))
 		soonest(t.later(now))
+		soonest(t.held)
 	default:
 		soonest(t.until)
 		soonest(t.idles())
@@ -495,6 +527,8 @@ func (d *Desk) overdue(t *thread, now time.Time) {
 		d.refuse(t, t.asked[i].agent, Missed)
 	case s != nil && past(s.until):
 		d.stay(t, Missed)
+	case t.Owner == "" && past(t.held):
+		d.emit(Fact{Kind: Briefed, Thread: t.N, Conversation: t.Conversation, Wants: t.Wants, Reason: Missed})
 	case t.Owner != "" && past(t.until):
 		d.release(t, Missed)
 	case t.Owner != "" && past(t.departs()):
@@ -543,6 +577,8 @@ func (d *Desk) applyToThread(f *Fact) error {
 		return d.applyLingered(t, f)
 	case Moved:
 		return d.applyMoved(t, f)
+	case Briefed:
+		return d.applyBriefed(t, f)
 	case Idled, Vanished, Appeared:
 		return d.applyIdled(t, f)
 	}
@@ -605,7 +641,7 @@ func (d *Desk) applyAssigned(t *thread, f *Fact) error {
 	}
 	t.Owner, t.Last, t.Answered = f.Agent, f.Agent, false
 	t.team = slices.DeleteFunc(slices.Clone(t.team), func(id string) bool { return id == f.Agent })
-	t.until, t.told, t.queued = d.until(f), false, time.Time{}
+	t.until, t.told, t.queued, t.held = d.until(f), false, time.Time{}, time.Time{}
 	if t.turns = 0; f.Reason == ByBot {
 		t.botted = true
 	}

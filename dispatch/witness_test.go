@@ -54,6 +54,7 @@ type seen struct {
 	until  due
 	told   bool
 	queued due // its end is when he came to the line
+	held   due
 	cool   map[string]due
 	team   []string
 	seek   *wish
@@ -225,6 +226,9 @@ func (w *witness) isBot(id string) bool {
 
 func (w *witness) fit(t *seen, queue string, now time.Time, bot bool) []string {
 	var ids []string
+	if !t.held.end.IsZero() {
+		return nil
+	}
 	some := slices.ContainsFunc(w.cfg.Agents, func(a Agent) bool { return a.Bot })
 	for _, id := range w.staff(queue) {
 		a := w.agent(id)
@@ -325,7 +329,7 @@ func (w *witness) step(d *Desk, now time.Time, in Input, facts []Fact) error {
 
 func (w *witness) fact(f Fact) error {
 	t := w.threads[f.Thread]
-	if (f.Kind >= Said && f.Kind <= Closed || f.Kind >= Sought && f.Kind <= Parted || f.Kind == Lingered || f.Kind == Moved) && (t == nil || t.Conversation != f.Conversation) {
+	if (f.Kind >= Said && f.Kind <= Closed || f.Kind >= Sought && f.Kind <= Parted || f.Kind == Lingered || f.Kind == Moved || f.Kind == Briefed) && (t == nil || t.Conversation != f.Conversation) {
 		return fmt.Errorf("no such conversation is open")
 	}
 	switch f.Kind {
@@ -349,6 +353,11 @@ func (w *witness) fact(f Fact) error {
 		}
 	case Idled, Vanished, Appeared:
 		return w.idle(t, f)
+	case Briefed:
+		if t.Owner != "" || f.Reason == Missed && (w.paused || t.held.end.IsZero() || t.held.end.After(f.At) || f.Wants != t.Wants) {
+			return fmt.Errorf("owner %q, held until %v", t.Owner, t.held.end)
+		}
+		t.held, t.Wants = due{}, f.Wants
 	case Assigned:
 		return w.assigned(t, f)
 	case Released:
@@ -610,6 +619,9 @@ func (w *witness) departs(t *seen) time.Time {
 func (w *witness) opened(f Fact) error {
 	t := &seen{cool: map[string]due{}, asked: map[string]due{}, Thread: Thread{N: f.Thread, Queue: f.Queue, Customer: f.Customer,
 		Self: f.Self, Conversation: f.Conversation, Since: f.At, Wants: f.Wants}}
+	if !f.Until.IsZero() {
+		t.held = due{f.Until, f.At}
+	}
 	if f.Saved == nil {
 		if f.Thread != w.next || f.Conversation != 1 {
 			return fmt.Errorf("want thread %d", w.next)
@@ -665,7 +677,7 @@ func (w *witness) assigned(t *seen, f Fact) error {
 	} else if err := w.byMachine(t, f); err != nil {
 		return err
 	}
-	t.turns = 0
+	t.turns, t.held = 0, due{}
 	if !f.Until.IsZero() {
 		t.until = due{f.Until, f.At}
 	}
@@ -786,7 +798,7 @@ func (w *witness) resume(now time.Time) {
 		a.grace, a.back, a.rest = shift(a.grace), shift(a.back), shift(a.rest)
 	}
 	for _, t := range w.threads {
-		t.until, t.queued = shift(t.until), shift(t.queued)
+		t.until, t.queued, t.held = shift(t.until), shift(t.queued), shift(t.held)
 		t.quiet, t.idled, t.left = shift(t.quiet), shift(t.idled), shift(t.left)
 		if t.seek != nil {
 			t.seek.until = shift(t.seek.until)
@@ -856,6 +868,7 @@ func (w *witness) clocks(d *Desk, now time.Time) error {
 			if !t.told && w.cfg.LongWait > 0 {
 				soonest(t.queued.end.Add(w.cfg.LongWait))
 			}
+			soonest(t.held.end)
 			w.laterTimes(t, now, soonest)
 		}
 		for _, c := range t.cool {
