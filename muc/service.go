@@ -289,7 +289,8 @@ func (st *step) refuse(err error) {
 	if r == nil {
 		return
 	}
-	if r.Local == "presence" { // clients know a failed join by it
+	// Clients know a failed join by it, and take a refused nick that has it for one: Profanity then forgets the room.
+	if r.Local == "presence" && st.in.Has(nsMUC, "x") {
 		r.Nodes = append([]stanza.Node{{Element: stanza.New(nsMUC, "x")}}, r.Nodes...)
 	}
 	st.send(st.from, r)

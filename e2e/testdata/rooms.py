@@ -11,6 +11,8 @@ import sys
 
 from slixmpp import ClientXMPP, JID
 from slixmpp.exceptions import IqError
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import StanzaPath
 
 PATIENCE = 20  # seconds, for each thing that must come
 HOST = "agents.localhost"
@@ -31,9 +33,12 @@ class Person(ClientXMPP):
         self.rooms = self["xep_0045"]
         events = ["session_start", "failed_auth", "message", "groupchat_message", "groupchat_invite", "moderated_message"]
         for room in (LOBBY, TEAM):
-            events += [f"muc::{room}::{what}" for what in ("self-presence", "presence", "presence-error")]
+            events += [f"muc::{room}::{what}" for what in ("self-presence", "presence")]
         for event in events:
             self.add_event_handler(event, lambda stanza, event=event: self.hear(event, stanza))
+        # The library has no event for a refused nick.
+        refused = Callback("refused", StanzaPath("presence@type=error"), lambda stanza: self.hear("refused", stanza))
+        self.register_handler(refused)
 
     def hear(self, event, stanza):
         self.heard.append((event, stanza))
@@ -121,7 +126,7 @@ async def lobby(anna, bob, carol):
 
     # An agent keeps the nick of the configuration.
     bob.send_presence(pto=f"{LOBBY}/Robert")
-    same((await bob.sees("presence-error", lambda p: True))["error"]["condition"], "not-acceptable")
+    same((await bob.hears("refused"))["error"]["condition"], "not-acceptable")
 
     # A moderator takes a message back.
     anna.says(LOBBY, "The password is 1234")
