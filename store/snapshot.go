@@ -58,37 +58,37 @@ func (s *Store) Snapshot(seq uint64, data []byte) error {
 // kept: the log still has everything.
 func (s *Store) LastSnapshot() (seq uint64, data []byte, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		b := tx.Bucket([]byte(snapshotBucket))
-		head := b.Get(pieceKey(0))
-		if head == nil {
-			return nil
-		}
-		if len(head) < snapshotHead {
-			return fmt.Errorf("%w: snapshot's head", ErrDamaged)
-		}
-		size := binary.BigEndian.Uint64(head[8:])
-		if size > MaxSnapshot {
-			return fmt.Errorf("%w: snapshot of %d bytes", ErrDamaged, size)
-		}
-		data = make([]byte, 0, size)
-		for i := uint32(1); uint64(len(data)) < size; i++ {
-			piece := b.Get(pieceKey(i))
-			if len(piece) == 0 || uint64(len(data)+len(piece)) > size {
-				return fmt.Errorf("%w: snapshot's piece %d", ErrDamaged, i)
-			}
-			data = append(data, piece...)
-		}
-		sum := crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))
-		if sum != binary.BigEndian.Uint32(head[16:]) {
-			return fmt.Errorf("%w: snapshot's checksum", ErrDamaged)
-		}
-		seq = binary.BigEndian.Uint64(head)
-		return nil
+		seq, data, err = readSnapshot(tx)
+		return err
 	})
-	if err != nil {
-		return 0, nil, err
+	return seq, data, err
+}
+
+func readSnapshot(tx *bolt.Tx) (seq uint64, data []byte, err error) {
+	b := tx.Bucket([]byte(snapshotBucket))
+	head := b.Get(pieceKey(0))
+	if head == nil {
+		return 0, nil, nil
 	}
-	return seq, data, nil
+	if len(head) < snapshotHead {
+		return 0, nil, fmt.Errorf("%w: snapshot's head", ErrDamaged)
+	}
+	size := binary.BigEndian.Uint64(head[8:])
+	if size > MaxSnapshot {
+		return 0, nil, fmt.Errorf("%w: snapshot of %d bytes", ErrDamaged, size)
+	}
+	data = make([]byte, 0, size)
+	for i := uint32(1); uint64(len(data)) < size; i++ {
+		piece := b.Get(pieceKey(i))
+		if len(piece) == 0 || uint64(len(data)+len(piece)) > size {
+			return 0, nil, fmt.Errorf("%w: snapshot's piece %d", ErrDamaged, i)
+		}
+		data = append(data, piece...)
+	}
+	if crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)) != binary.BigEndian.Uint32(head[16:]) {
+		return 0, nil, fmt.Errorf("%w: snapshot's checksum", ErrDamaged)
+	}
+	return binary.BigEndian.Uint64(head), data, nil
 }
 
 func pieceKey(i uint32) []byte { return binary.BigEndian.AppendUint32(make([]byte, 0, 4), i) }
