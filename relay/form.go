@@ -24,6 +24,9 @@ func (r *Relay) asks(c *call) bool {
 	return slices.ContainsFunc(c.order.params, func(p param) bool { return p.kind != aThread || c.thread == nil })
 }
 
+// noChoice in a list is nothing chosen. An option without a value ends Profanity 0.13.
+const noChoice = "–"
+
 // askForm is a command's form, with what was filled in already, and what is wrong with that. Some clients show only notes,
 // others only what is in the form.
 func (r *Relay) askForm(c *call, to stanza.JID, id string, given map[string]string, wrong string) *stanza.Element {
@@ -80,7 +83,7 @@ func (r *Relay) formField(c *call, p *param, value string) *stanza.Element {
 	if len(options) > 0 {
 		typ = "list-single"
 		if p.optional || len(options) > 1 { // else some clients choose the first, unasked
-			options = slices.Insert(options, 0, option{"", "–"})
+			options = slices.Insert(options, 0, option{noChoice, noChoice})
 		}
 	}
 	f := stanza.New(nsForm, "field", "var", p.name, "type", typ, "label", p.label)
@@ -156,7 +159,7 @@ func (r *Relay) nameOptions(kind paramKind) []option {
 func submitted(o *order, form *stanza.Element) map[string]string {
 	given := map[string]string{}
 	for name, value := range filledIn(form) {
-		if slices.ContainsFunc(o.params, func(p param) bool { return p.name == name }) {
+		if slices.ContainsFunc(o.params, func(p param) bool { return p.name == name }) && value != noChoice {
 			given[name] = value
 		}
 	}
