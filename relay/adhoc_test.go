@@ -118,7 +118,7 @@ func TestForms(t *testing.T) {
 
 // choices checks the choices of a list.
 func choices(t *testing.T, r *Relay, c *call, p *param, f *stanza.Element) {
-	n, first := 0, "none"
+	n, first, chosen := 0, "", f.ChildText(nsForm, "value")
 	for v := range f.Elements() {
 		if !v.Is(nsForm, "option") {
 			continue
@@ -137,8 +137,8 @@ func choices(t *testing.T, r *Relay, c *call, p *param, f *stanza.Element) {
 			t.Errorf("%s: the choice %q of %s is understood as %q: %v", c.order.name, value, p.name, given, err)
 		}
 	}
-	if first != noChoice && (n > 1 || n == 1 && p.optional) {
-		t.Errorf("%s: the list %s begins with %q", c.order.name, p.name, first)
+	if chosen != first || first != noChoice && (n > 1 || n == 1 && p.optional) {
+		t.Errorf("%s: the list %s begins with %q, and %q is chosen", c.order.name, p.name, first, chosen)
 	}
 }
 

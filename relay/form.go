@@ -24,7 +24,8 @@ func (r *Relay) asks(c *call) bool {
 	return slices.ContainsFunc(c.order.params, func(p param) bool { return p.kind != aThread || c.thread == nil })
 }
 
-// noChoice in a list is nothing chosen. An option without a value ends Profanity 0.13.
+// noChoice in a list is nothing chosen. Lists begin with it and have it chosen, since Converse.js chooses the first option
+// itself, and Profanity 0.13 shows no options where none is chosen, and ends where one has no value.
 const noChoice = "–"
 
 // askForm is a command's form, with what was filled in already, and what is wrong with that. Some clients show only notes,
@@ -82,8 +83,11 @@ func (r *Relay) formField(c *call, p *param, value string) *stanza.Element {
 	options = options[:min(len(options), maxOptions)]
 	if len(options) > 0 {
 		typ = "list-single"
-		if p.optional || len(options) > 1 { // else some clients choose the first, unasked
+		if p.optional || len(options) > 1 {
 			options = slices.Insert(options, 0, option{noChoice, noChoice})
+		}
+		if value == "" {
+			value = options[0].value
 		}
 	}
 	f := stanza.New(nsForm, "field", "var", p.name, "type", typ, "label", p.label)
