@@ -37,7 +37,7 @@ func (r *Relay) signCopy(b []byte) []byte { return r.sign(append([]byte("copy\x0
 // Copy returns the text of a conversation by the last part of its page's address, and the language that it is in; false for what is
 // no such address, or expired. Its work is bounded. Safe for concurrent use.
 func (r *Relay) Copy(token string) (text, lang string, ok bool) {
-	b, err := base64.RawURLEncoding.DecodeString(token)
+	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	s := r.shelf.Load()
 	if err != nil || s == nil || len(b) < 48 || len(b) > 48+maxLang {
 		return "", "", false

@@ -64,7 +64,7 @@ func (r *Relay) newKey() string {
 }
 
 func (r *Relay) signed(key string) bool {
-	b, err := base64.RawURLEncoding.DecodeString(key)
+	b, err := base64.RawURLEncoding.Strict().DecodeString(key)
 	return err == nil && len(b) == 32 && subtle.ConstantTimeCompare(b[16:], r.sign(b[:16])) == 1
 }
 
