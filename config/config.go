@@ -90,6 +90,7 @@ type Times struct {
 	LongWait time.Duration `toml:"long_wait"` // default 5 min
 	WrapUp   time.Duration `toml:"wrap_up"`   // from 0; default 0
 	Gap      time.Duration `toml:"gap"`       // from 0; default 0
+	Retire   time.Duration `toml:"retire"`    // 1 h to 87600 h; default 720 h
 }
 
 // Web is [web], the customers' page.
@@ -154,7 +155,7 @@ func parse(text, dir string, env func(string) (string, bool), mode fs.FileMode) 
 		Data:        "frontdesk.db",
 		Front:       Link{Name: "Help desk"},
 		Desk:        Link{Name: "Desk"},
-		Times:       Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute, HandOver: 2 * time.Minute, LongWait: 5 * time.Minute},
+		Times:       Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute, HandOver: 2 * time.Minute, LongWait: 5 * time.Minute, Retire: 720 * time.Hour},
 		Log:         "info",
 		CreateRooms: Creators{everyAgent},
 		TimeZone:    "UTC",

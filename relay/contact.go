@@ -149,6 +149,10 @@ func (r *Relay) agentWrote(t *thread, agent string, s *stanza.Element, m *intake
 		return
 	}
 	m.Body = text
+	if t.customer.retired() {
+		r.answer(s, noticeMark+textRetired)
+		return
+	}
 	if !r.resolve(t, agent, m) {
 		return
 	}

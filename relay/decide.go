@@ -156,4 +156,5 @@ func (r *Relay) closed(f *dispatch.Fact, t *thread, e *entry) {
 	r.hideContact(t, f.Saved.Last)
 	r.relist(t)
 	r.farewell(f, t, e)
+	r.expires(t.customer)
 }

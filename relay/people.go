@@ -30,6 +30,7 @@ const (
 	tableAgent     = "agent"     // bare JID → what was done for an agent once
 	tableSession   = "session"   // muc's rows
 	tableRoom      = "room"      // local name of a room that somebody made → number of the record of that
+	tableRetire    = "retire"    // time and number of a customer who may be forgotten then
 	tableStaff     = "staff"     // bare JID → what admins said of somebody while the desk ran
 	tableCanned    = "canned"    // owner \x00 key → canned reply
 	tableStats     = "stats"     // day \x00 queue or agent → tally

@@ -75,6 +75,7 @@ type Relay struct {
 	orders      []order
 	texts       *texts.Set // of what belongs to no queue
 	visitors    visitors
+	retireAt    time.Time                                  // when customers who cannot come back are looked for next
 	visited     []uint64                                   // threads whose case room may be empty
 	leavers     []leaver                                   // in order of time
 	refusedBy   string                                     // who was asked in a transfer and declined, in this step
@@ -387,6 +388,7 @@ func (r *Relay) deadline() time.Time {
 	soonest(r.verifyBy)
 	soonest(r.expireAt)
 	soonest(r.cursorAt)
+	soonest(r.retireAt)
 	if len(r.leavers) > 0 {
 		soonest(r.leavers[0].at)
 	}
@@ -411,6 +413,7 @@ func (r *Relay) due() {
 		r.saveCursors()
 	}
 	r.retell()
+	r.retire()
 	r.moods()
 }
 

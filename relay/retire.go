@@ -1,0 +1,95 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"frontdesk/component/stanza"
+)
+
+// Who logged in anonymously and has no key comes back as somebody else, if at all: nobody can reach him any more. Some time after the
+// end of his last conversation the desk forgets his address, and his contact takes nothing more; what was said stays in the log.
+
+const (
+	retireEvery = time.Hour
+	maxRetired  = 1000 // at a time
+)
+
+var errEnough = errors.New("relay: enough")
+
+// retireKey orders the rows of tableRetire by time.
+func retireKey(at time.Time, customer uint64) string {
+	return fmt.Sprintf("%012d\x00%d", at.Unix(), customer)
+}
+
+// keyless reports whether nobody can come back as this customer.
+func (r *Relay) keyless(c *customer) bool {
+	return c.Key == "" && c.Bare != "" && c.Bare.Domain() == r.cfg.Web.Host
+}
+
+// expires notes when a customer is to be forgotten, at the end of a conversation.
+func (r *Relay) expires(c *customer) {
+	if r.keyless(c) {
+		r.put(tableRetire, retireKey(r.now.Add(r.cfg.Times.Retire), c.N), true)
+	}
+}
+
+// retire forgets those whose time has come. It runs every hour, and reads no further than to the first who may stay.
+func (r *Relay) retire() {
+	if !r.retireAt.IsZero() && r.retireAt.After(r.now) {
+		return
+	}
+	r.retireAt = r.now.Add(retireEvery)
+	var due []string
+	err := r.store.Rows(tableRetire, func(key string, _ []byte) error {
+		if len(due) == maxRetired {
+			r.retireAt = r.now.Add(time.Second)
+			return errEnough
+		}
+		if at, _, _ := strings.Cut(key, "\x00"); at > fmt.Sprintf("%012d", r.now.Unix()) {
+			return errEnough
+		}
+		due = append(due, key)
+		return nil
+	})
+	if err != nil && err != errEnough {
+		r.fail(err)
+		return
+	}
+	for _, key := range due {
+		r.put(tableRetire, key, nil)
+		_, number, _ := strings.Cut(key, "\x00")
+		n, _ := strconv.ParseUint(number, 10, 64)
+		if c := r.customer(n); c != nil && r.keyless(c) && r.over(c) {
+			r.forgetAddress(c)
+		}
+	}
+}
+
+// over reports whether all conversations of a customer ended long ago.
+func (r *Relay) over(c *customer) bool {
+	for _, n := range c.Threads {
+		t := r.thread(n)
+		if t == nil {
+			continue
+		}
+		if _, open := r.desk.Thread(n); open || t.Saved != nil && r.now.Sub(t.Saved.Ended) < r.cfg.Times.Retire {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *Relay) forgetAddress(c *customer) {
+	delete(r.byJID, c.Bare)
+	r.put(tableJID, string(c.Bare), nil)
+	c.Bare, c.Full = "", ""
+	r.saveCustomer(c)
+	r.log.Info("an anonymous customer who cannot come back is forgotten", "customer", c.N)
+}
+
+// retired reports whether nothing can be sent to a customer any more.
+func (c *customer) retired() bool { return c.Bare == stanza.JID("") }
