@@ -56,7 +56,7 @@ host = "web.example"
 			Customers: []string{"customers.example", "web.example"}},
 		Desk: Link{Domain: "desk.agents.example", Server: "127.0.0.1:5347", Secret: "b", Name: "Desk"},
 		Queues: []Queue{{Name: "support", Title: "support", Agents: both, Everybody: true,
-			LevelWait: 2 * time.Minute, SkillWait: 2 * time.Minute, Strategy: "random", Mode: "push", Language: "en", PlaceEvery: 2 * time.Minute, Copy: "text"}},
+			LevelWait: 2 * time.Minute, SkillWait: 2 * time.Minute, Strategy: "random", Mode: "push", Language: "en", PlaceEvery: 2 * time.Minute, Copy: "text", AskFor: 2 * time.Minute, AskClosed: []string{"name", "email"}}},
 		Agents: []Person{{JID: both[0], Name: "anna", Role: Agent, Capacity: 5}, {JID: both[1], Name: "bob", Role: Agent, Capacity: 5}},
 		Times:  Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute, HandOver: 2 * time.Minute, LongWait: 5 * time.Minute, Retire: 720 * time.Hour},
 		Web: Web{Listen: "127.0.0.1:8080", WebSocket: "ws://127.0.0.1:5280/xmpp-websocket", Host: "web.example",
@@ -218,6 +218,15 @@ func TestFaults(t *testing.T) {
 				`line 21: queue.texts.d_e: "d_e" is no language: write one as "en" or "pt-BR"` + "\n" +
 				`line 25: queue.texts: these are tables, one for each language: write [queue.texts.de], and its texts below it` + "\n" +
 				`line 29: queue.texts.fr.phone: there is no text of this name: docs/texts.md lists them`},
+		{"asked", "name = \"support\"\n", "name = \"support\"\nask = [\"name\", \"name\", \"serial\", \"A b\", \"nmae\", \"colour\"]\ntopics = [\"Billing\", \"billing\"]\nask_for = \"2h\"\nask_closed = [\"closed\"]\n[queue.texts.en]\nask_colour = \"Which colour?\"\n[queue.texts.fr]\nask_serial = \"Quel numéro ?\"\n",
+			`line 13: queue.ask: "A b" is no field: write one of name, email, order, topic, or a word of your own in small letters` + "\n" +
+				`line 13: queue.ask: "name" is there twice: leave one out` + "\n" +
+				`line 13: queue.ask: nobody knows how to ask for "nmae" (did you mean "name"?): write the question as ask_nmae into the queue's texts, under [queue.texts.en]` + "\n" +
+				`line 13: queue.ask: nobody knows how to ask for "serial": write the question as ask_serial into the queue's texts, under [queue.texts.en]` + "\n" +
+				`line 14: queue.topics: "billing" is there twice: leave one out` + "\n" +
+				`line 14: queue.topics: has no effect where nobody is asked: write "topic" into ask` + "\n" +
+				`line 15: queue.ask_for: 2h0m0s cannot be: write a time from "0s" to "1h"` + "\n" +
+				`line 16: queue.ask_closed: nobody knows how to ask for "closed": write the question as ask_closed into the queue's texts, under [queue.texts.en]`},
 		{"copies", "name = \"support\"\n", "name = \"support\"\ncopy = \"page\"\n[[queue]]\nname = \"sales\"\ncopy = \"mail\"\n",
 			`line 13: queue.copy: a page needs an address: write where customers reach it into [web], as address = "https://chat.example.org"` + "\n" +
 				`line 16: queue.copy: "mail" is not known: write one of off, text, page`},
@@ -380,7 +389,7 @@ gap = "5s"
 		Holidays: []string{"2026-12-25", "2026-12-24 9:00-12:00"}, Idle: 20 * time.Minute, Gone: 10 * time.Minute, Picture: filepath.Join(dir, "a.png"),
 		Week: &Week{Zone: berlin, Days: [7][]Span{{{1200, 1440}}, day, day, day, nil, {{1320, 1440}}, {{0, 360}, {1200, 1440}}},
 			Holidays: map[Date][]Span{{2026, 12, 25}: nil, {2026, 12, 24}: {{540, 720}}}},
-		Language: "en", PlaceEvery: 2 * time.Minute, Copy: "text",
+		Language: "en", PlaceEvery: 2 * time.Minute, Copy: "text", AskFor: 2 * time.Minute, AskClosed: []string{"name", "email"},
 		Photo: Photo{"image/png", "iVBORw0KGgouLi4=", "b4c36d07c9b3a21891dd8686ea5cb543fa0815e0"}}
 	if got := c.Queues[1]; !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -426,6 +435,7 @@ func TestExample(t *testing.T) {
 	got.Queues[0].Title, got.Agents[0].Name = plain.Queues[0].Title, plain.Agents[0].Name
 	got.Holidays, got.Agents[0].Skills = plain.Holidays, plain.Agents[0].Skills
 	got.Texts, got.Queues[0].Texts = plain.Texts, plain.Queues[0].Texts
+	got.Queues[0].Ask, got.Queues[0].Topics = plain.Queues[0].Ask, plain.Queues[0].Topics
 	q, was := &got.Queues[0], &plain.Queues[0]
 	q.Everybody, q.Named, q.Hours, q.Week, q.TimeZone, q.Holidays, q.Idle, q.Gone = was.Everybody, was.Named, was.Hours, was.Week, was.TimeZone, was.Holidays, was.Idle, was.Gone
 	if !reflect.DeepEqual(got, plain) {

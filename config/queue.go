@@ -44,6 +44,10 @@ type Queue struct {
 
 	Language   string        `toml:"language"`    // of who wants none that there is; default: the one at the top
 	Texts      texts.Table   `toml:"texts"`       // laid over those at the top
+	Ask        []string      `toml:"ask"`         // what who begins a conversation is asked: name, email, order, topic, or a word of its own
+	Topics     []string      `toml:"topics"`      // what topic can be, in lower case; one that is an agent's skill is wanted of him
+	AskFor     time.Duration `toml:"ask_for"`     // how long he is given to nobody meanwhile, 0 to 1 h; default 2 min
+	AskClosed  []string      `toml:"ask_closed"`  // what who writes while it is closed is asked, if unknown; default name and email
 	Greet      bool          `toml:"greet"`       // whoever begins a conversation is greeted
 	Farewell   bool          `toml:"farewell"`    // who is told that his conversation is closed
 	Rate       bool          `toml:"rate"`        // and asked how it was

@@ -86,6 +86,10 @@ func (r *Relay) fact(f *dispatch.Fact, u *utterance, later []dispatch.Fact) {
 // assigned tells the former owner who took over, and the team.
 func (r *Relay) assigned(f *dispatch.Fact, t *thread) {
 	r.counts.assigned++
+	if t.Asking != nil { // an agent asks now
+		t.Asking = nil
+		r.saveThread(t)
+	}
 	if f.Reason == dispatch.Transferred {
 		r.tellAgent(t, f.From, r.nameOf(f.Agent)+" has taken over. !join "+strconv.FormatUint(t.N, 10)+" lets you write here, too.")
 	}
@@ -105,9 +109,10 @@ func (r *Relay) opened(f *dispatch.Fact, u *utterance, e *entry) {
 	}
 	t.Opened, t.Saved, t.told, t.stood, t.Consulted = e.seq, nil, nil, nil, nil
 	t.Missed, t.MissedBy, t.MissedTill, t.After = 0, "", 0, nil
+	t.Asking, t.Given = nil, nil
 	r.counted(f, t)
 	r.saveThread(t)
-	r.fresh = append(r.fresh, fresh{t.N, f.By == ""})
+	r.fresh = append(r.fresh, fresh{thread: t.N, begun: f.By == ""})
 	r.stale = true
 	r.rehost(t)
 }

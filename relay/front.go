@@ -44,7 +44,7 @@ func (r *Relay) frontDomain(s *stanza.Element) {
 	case s.Local == "iq":
 		r.frontIQ(s)
 	case s.Local == "message" && s.Type() != "error":
-		r.send(r.front, stanza.Error{Type: "cancel", Condition: "item-not-found", Text: "There is nobody at this address. Write to " + string(r.queueJID(r.order[0].name)) + "."}.Reply(s))
+		r.atDoor(s)
 	case s.Local == "presence" && s.Type() == "subscribe":
 		r.send(r.front, stanza.New("", "presence", "type", "unsubscribed", "from", string(s.To()), "to", string(s.From().Bare())))
 	}
@@ -79,22 +79,6 @@ func (r *Relay) customerMessage(q *queue, s *stanza.Element) {
 	default:
 		r.customerSignal(q, c, m)
 	}
-}
-
-// filled turns a form that came back into what would be written instead of it.
-func (r *Relay) filled(q *queue, c *customer, m *intake) {
-	if len(m.form) == 0 {
-		return
-	}
-	if n := m.form["rating"]; n != "" {
-		m.Body = strings.TrimSuffix(n+", "+m.form["words"], ", ")
-		return
-	}
-	var lines []string
-	for _, name := range sortedKeys(m.form) {
-		lines = append(lines, name+": "+m.form[name])
-	}
-	m.Body = strings.Join(lines, "\n")
 }
 
 // cannotRead answers an end-to-end encrypted message: it can't be read here, and is not relayed.
@@ -161,7 +145,22 @@ func (r *Relay) customerWrote(q *queue, c *customer, from stanza.JID, m *intake)
 	if t != nil {
 		in.Thread, in.Saved = t.N, t.Saved
 	}
-	r.decide(in, &utterance{thread: t, customer: c, words: w})
+	var ask []string
+	held := false
+	if _, open := r.desk.Thread(in.Thread); !open {
+		if ask, held = r.toAsk(q, c); held {
+			in.Hold = q.askFor
+		}
+	}
+	if r.decide(in, &utterance{thread: t, customer: c, words: w}) != nil {
+		return
+	}
+	if t = r.thread(c.Threads[q.name]); len(ask) > 0 {
+		t.Asking = &asking{ask, held}
+		r.saveThread(t)
+	} else if t.Asking != nil {
+		r.replied(t, m)
+	}
 }
 
 // wants are the skills that a customer of a language should be given: the language, if somebody of the queue has it.

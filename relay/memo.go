@@ -136,6 +136,7 @@ func (r *Relay) info(c *call) (string, error) {
 	if !t.customer.Blocked.IsZero() && t.customer.Blocked.After(r.now) {
 		fmt.Fprintf(&b, " (blocked until %s)", t.customer.Blocked.Format("02 Jan 2006"))
 	}
+	b.WriteString(r.learnt(t))
 	if len(t.Tags) > 0 {
 		b.WriteString("\nTags: " + strings.Join(t.Tags, ", "))
 	}
@@ -337,6 +338,7 @@ var barNow = map[dispatch.Bar]string{
 	dispatch.IsOffline: "is not there", dispatch.IsAway: "is away", dispatch.IsMissing: "missed an answer, and has said nothing since",
 	dispatch.IsFull: "has as many as he can", dispatch.IsCooling: "passed or missed this one a short while ago",
 	dispatch.IsHimself: "is the customer himself", dispatch.IsResting: "had one a moment ago",
+	dispatch.IsHeld:  "comes when the customer has been asked what he is asked first",
 	dispatch.IsLater: "comes when the customer has waited longer",
 }
 
@@ -345,5 +347,5 @@ var barText = map[dispatch.Bar]string{
 	dispatch.IsOffline: "was not there", dispatch.IsAway: "was away", dispatch.IsMissing: "had missed an answer",
 	dispatch.IsFull: "had as many as he can", dispatch.IsCooling: "had passed or missed this one a short while ago",
 	dispatch.IsHimself: "is the customer himself", dispatch.IsNotLast: "was free, too",
-	dispatch.IsResting: "had had one a moment before", dispatch.IsLater: "comes when a customer has waited longer",
+	dispatch.IsResting: "had had one a moment before", dispatch.IsHeld: "could not, as the customer was asked something first", dispatch.IsLater: "comes when a customer has waited longer",
 }

@@ -44,8 +44,9 @@ type customer struct {
 	Bare    stanza.JID        `json:"bare"`
 	Full    stanza.JID        `json:"full,omitempty"` // last known client; "" once it is known to be gone
 	Name    string            `json:"name,omitempty"`
-	Lang    string            `json:"lang,omitempty"` // xml:lang of what he wrote last
-	Key     string            `json:"key,omitempty"`  // hash of the web page's key
+	Lang    string            `json:"lang,omitempty"`  // xml:lang of what he wrote last
+	Email   string            `json:"email,omitempty"` // as he told it
+	Key     string            `json:"key,omitempty"`   // hash of the web page's key
 	Threads map[string]uint64 `json:"threads,omitempty"`
 	Named   bool              `json:"named,omitempty"` // by an agent, who knows better than the customer's client
 	Blocked time.Time         `json:"blocked,omitzero"`
@@ -76,8 +77,11 @@ type thread struct {
 
 	Answered bool `json:"answered,omitempty"` // somebody has written in the last conversation
 
-	Tags      []string `json:"tags,omitempty"`
-	Notes     []uint64 `json:"notes,omitempty"`     // records
+	Tags   []string          `json:"tags,omitempty"`
+	Notes  []uint64          `json:"notes,omitempty"` // records
+	Asking *asking           `json:"asking,omitempty"`
+	Given  map[string]string `json:"given,omitempty"` // answers of the last conversation, by field
+
 	Rated     uint64   `json:"rated,omitempty"`     // record of the last rating
 	After     *closing `json:"after,omitempty"`     // what may be answered to the end of the last conversation
 	Consulted []string `json:"consulted,omitempty"` // agents who were asked about the open conversation

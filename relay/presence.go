@@ -25,6 +25,10 @@ type queue struct {
 	photo       config.Photo
 	texts       *texts.Set
 	greet       bool          // who begins a conversation
+	ask         []string      // who begins a conversation
+	askClosed   []string      // while it is closed
+	askFor      time.Duration // how long he is given to nobody meanwhile
+	topics      []string
 	farewell    bool          // who is told that a conversation is over, or
 	rate        bool          // is asked how it was
 	copies      string        // copyOff, copyText, copyPage

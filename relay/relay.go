@@ -75,6 +75,7 @@ type Relay struct {
 	orders      []order
 	texts       *texts.Set // of what belongs to no queue
 	visitors    visitors
+	doors       map[stanza.JID]*doorway                    // who was asked which queue he means
 	retireAt    time.Time                                  // when customers who cannot come back are looked for next
 	visited     []uint64                                   // threads whose case room may be empty
 	leavers     []leaver                                   // in order of time
@@ -129,7 +130,7 @@ func New(cfg *config.Config, o Options) (*Relay, error) {
 		inbox: newInbox(), seed: maphash.MakeSeed(), queues: map[string]*queue{}, former: map[string]*queue{},
 		accounts: map[string]map[stanza.JID]dispatch.Session{}, forms: map[string][]formSession{}, grants: map[string]bool{},
 		threads: map[uint64]*thread{}, customers: map[uint64]*customer{}, byJID: map[stanza.JID]uint64{},
-		pending: map[rowKey][]byte{}, asked: map[stanza.JID]int{}, evictAt: 2 * maxCached, paused: true, ready: make(chan struct{}),
+		pending: map[rowKey][]byte{}, asked: map[stanza.JID]int{}, doors: map[stanza.JID]*doorway{}, evictAt: 2 * maxCached, paused: true, ready: make(chan struct{}),
 	}
 	r.orders = orders()
 	if r.log == nil {

@@ -300,7 +300,7 @@ func (r *Relay) news(t *thread, f *dispatch.Fact, g *given, who string) (note st
 
 // remarks are the tags and notes of a thread, for who is new to it.
 func (r *Relay) remarks(t *thread) string {
-	text := ""
+	text := r.learnt(t)
 	if len(t.Tags) > 0 {
 		text += "\nTags: " + strings.Join(t.Tags, ", ")
 	}

@@ -138,6 +138,7 @@ func (r *Relay) employ(cfg *config.Config) {
 			}
 		}
 		w.gone, w.greet, w.placeEvery = q.Gone, q.Greet, q.PlaceEvery
+		w.ask, w.askClosed, w.askFor, w.topics = q.Ask, q.AskClosed, q.AskFor, q.Topics
 		w.farewell, w.rate, w.copies = q.Farewell, q.Rate, q.Copy
 		w.texts = texts.New(q.Language, q.Texts, cfg.Texts)
 		if w.photo, w.zone = q.Photo, time.UTC; q.Week != nil {

@@ -137,6 +137,12 @@ func (r *Relay) followed(f *dispatch.Fact, t *thread, later []dispatch.Fact) {
 		if !r.quiet(f.Agent, quietLeft) {
 			r.tellAgent(t, f.Agent, "Nothing more was said: this conversation is closed in "+howLong(f.Until.Sub(f.At))+", unless somebody writes.")
 		}
+	case dispatch.Briefed:
+		if t.Asking != nil && t.Asking.Held {
+			t.Asking = &asking{Fields: t.Asking.Fields}
+			r.saveThread(t)
+		}
+		r.fresh = append(r.fresh, fresh{thread: t.N})
 	case dispatch.Vanished:
 		r.vanished(t)
 	case dispatch.Appeared:

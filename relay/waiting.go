@@ -20,6 +20,7 @@ const (
 type fresh struct {
 	thread uint64
 	begun  bool // a customer began the conversation in this step
+	thanks bool // he has answered what he was asked
 }
 
 // standing is what a customer was told of where he stands.
@@ -63,14 +64,28 @@ func (r *Relay) reassure() {
 		if t == nil || !open {
 			continue
 		}
-		v, greeting, where := r.voice(t), "", ""
-		if q := r.queues[t.Queue]; f.begun && q != nil && q.greet {
-			greeting = v.Say("greeting", "queue", q.title)
+		if d.Owner != "" && t.Asking != nil { // he has to wait for nobody: an agent asks
+			t.Asking = nil
+			r.saveThread(t)
 		}
-		if d.Owner == "" && t.stood == nil {
+		v, first, where, then := r.voice(t), "", "", ""
+		q, w := r.queues[t.Queue], &words{}
+		switch {
+		case q == nil:
+		case f.begun && q.greet:
+			first = v.Say("greeting", "queue", q.title)
+		case f.thanks:
+			first = v.Say("asking_done")
+		}
+		if d.Owner == "" && t.stood == nil && (t.Asking == nil || !t.Asking.Held) {
 			where = r.stand(t, &d, v, r.desk.Place(t.N))
 		}
-		r.tellCustomer(t, v, texts.Lines(greeting, where))
+		if q != nil && f.begun && t.Asking != nil {
+			then = r.question(t, q, v, w, true)
+		}
+		if w.Body = texts.Lines(first, where, then); w.Body != "" {
+			r.tellWith(t, v, w)
+		}
 	}
 	r.fresh = r.fresh[:0]
 }

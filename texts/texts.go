@@ -55,6 +55,7 @@ const MaxText = 2000
 
 var (
 	tag         = regexp.MustCompile(`^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8}){0,6}$`) // RFC 5646's shape, and a bound
+	own         = regexp.MustCompile(`^(ask|topic)_[a-z0-9_-]{1,32}$`)          // what a configuration may name by itself
 	placeholder = regexp.MustCompile(`\{[a-z]+\}`)
 )
 
@@ -66,11 +67,12 @@ func Tag(s string) string {
 	return strings.ToLower(s)
 }
 
-// Fault says what is wrong with a text that is to take a shipped one's place; "" for nothing. A word in braces that nothing
+// Fault says what is wrong with a text that is to take a shipped one's place, or is the question for a field of a
+// queue's own (ask_serial) or the name of a topic (topic_repair); "" for nothing. A word in braces that nothing
 // would be put in for is a fault, one that is left out is not.
 func Fault(key, text string) string {
 	was, known := shipped[English][key]
-	if !known {
+	if !known && !own.MatchString(key) {
 		return "no such text"
 	}
 	if len(text) > MaxText || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' || r == 0x7f }) {
@@ -172,6 +174,23 @@ func put(text string, values []string) string {
 		pairs[i], pairs[i+1] = "{"+values[i]+"}", values[i+1]
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// Or is Say for a text that there may not be: then it is other.
+func (v Voice) Or(key, other string) string {
+	if v.set.Has(key) {
+		return v.Say(key)
+	}
+	return other
+}
+
+// Has reports whether the set has a text in its own language, or in English: then every language says it.
+func (s *Set) Has(key string) bool {
+	return slices.ContainsFunc(s.layers, func(t Table) bool {
+		_, own := t[s.fallback][key]
+		_, english := t[English][key]
+		return own || english
+	})
 }
 
 // Lines joins what is to be said, without what is empty, by blanks.

@@ -76,6 +76,10 @@ func TestSay(t *testing.T) {
 	if got := New("en").In("").Say("greeting", "queue", "{place}", "place", "3"); !strings.Contains(got, "{place}") {
 		t.Errorf("what was put in was read again: %q", got)
 	}
+	mine := New("de", Table{"de": {"topic_repair": "Reparatur"}, "fr": {"topic_new": "nouveau"}})
+	if got := mine.In("fr").Or("topic_repair", "x") + mine.In("fr").Or("topic_new", "x") + mine.In("en").Or("topic_other", "x"); got != "Reparaturxx" {
+		t.Errorf("topics are called %s", got)
+	}
 	var langs []string
 	for _, v := range s.Voices() {
 		langs = append(langs, v.Lang)
@@ -89,7 +93,7 @@ func TestFault(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ key, text, want string }{
 		{"place", "You are {place}.", ""}, {"place", "Soon.", ""}, {"busy", "", ""}, {"busy", "One\ntwo", ""},
-		{"bussy", "x", "no such text"}, {"place", "{places}", "nothing is put in for {places} here; known are: {place}"},
+		{"bussy", "x", "no such text"}, {"ask_serial", "Which serial number?", ""}, {"ask_serial", "{n}", "nothing is put in for {n} here; known are: none"}, {"topic_repair", "Reparatur", ""}, {"ask_a b", "x", "no such text"}, {"place", "{places}", "nothing is put in for {places} here; known are: {place}"},
 		{"busy", "{place}", "nothing is put in for {place} here; known are: none"},
 		{"busy", "a\x07", "write at most 2000 bytes, without control characters"}, {"busy", strings.Repeat("x", 2001), "write at most 2000 bytes, without control characters"},
 	} {
