@@ -129,6 +129,7 @@ func pageTalks(t *testing.T, w *world, b *browser.Browser, serve func()) {
 	}
 
 	// The desk is restarted: what was written meanwhile arrives once, and the chat goes on.
+	w.conf.Store(strings.Replace(w.conf.Load().(string), "name = \"support\"\n", "name = \"support\"\nrate = true\n", 1))
 	w.restart()
 	serve()
 	v.write("And now?")
@@ -142,6 +143,15 @@ func pageTalks(t *testing.T, w *world, b *browser.Browser, serve func()) {
 	if extra := anna.pending(func(s *stanza.Element) bool { return isMessage(s) && s.ChildText("", "body") == "And now?" }); len(extra) > 0 {
 		t.Errorf("anna heard it again: %s", extra[0])
 	}
+
+	// The end: the visitor says by a button how it was, and gets a copy of it all.
+	says("b4", "!close")
+	v.see("How was it?")
+	v.shot("ended-" + strings.ReplaceAll(t.Name(), "/", "-"))
+	v.do("click", browser.Args{"role": "button", "name": "5: very good"})
+	v.see("Thank you for your rating.")
+	v.write("Copy")
+	v.see("support: Here it is")
 
 	// Nobody is there: the page says so.
 	anna.send(stanza.New("", "presence", "type", "unavailable", "to", "lobby@"+deskDomain+"/Anna"))
