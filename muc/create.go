@@ -49,8 +49,10 @@ func (st *step) create() error {
 	return st.enter()
 }
 
-// inherit gives a room that somebody made the nicks of the config.
+// inherit gives a room that somebody made the nicks of the config, and leaves it none of an earlier one.
 func (r *room) inherit(s *Service) {
+	clear(r.nicks)
+	clear(r.reserved)
 	for jid, nick := range s.nicks {
 		r.nicks[jid] = nick
 		r.reserved[Look(nick)] = true

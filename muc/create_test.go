@@ -48,3 +48,26 @@ func TestMadeAnew(t *testing.T) {
 		t.Errorf("%v, %d rooms", e, len(g.s.Rooms()))
 	}
 }
+
+// TestNicksFollowTheConfig: in a room that somebody made, who is in the config no more is called what he likes, and
+// others may have his nick.
+func TestNicksFollowTheConfig(t *testing.T) {
+	t.Parallel()
+	g := newStage(t)
+	cfg := g.config()
+	cfg.Nicks = map[string]string{"bob@agents.example": "Bob"}
+	g.take(g.s.Reconfigure(g.now, cfg))
+	g.send(anna, join("Anna").Set("to", "team@desk.example/Anna"))
+	check := func(who stanza.JID, asked, want string) {
+		t.Helper()
+		if nick, err := g.s.rooms["team"].nickFor(who, asked); nick != want {
+			t.Errorf("%s, who asks for %s, is called %q, %v", who, asked, nick, err)
+		}
+	}
+	check("bob@agents.example", "Robert", "Bob")
+	check("dave@partner.example", "Bob", "")
+	cfg.Nicks = nil
+	g.take(g.s.Reconfigure(g.now, cfg))
+	check("bob@agents.example", "Robert", "Robert")
+	check("dave@partner.example", "Bob", "Bob")
+}
