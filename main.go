@@ -46,6 +46,10 @@ const usage = `frontdesk: a customer-service desk on the XMPP servers that you r
   frontdesk init     writes the configuration, and prints what to add to Prosody or ejabberd
   frontdesk check    says what is wrong with the configuration, and tries both links
   frontdesk run      runs the desk until SIGTERM or Ctrl-C
+  frontdesk backup   copies the data file while the desk runs, or while it does not
+  frontdesk verify   reads a data file or a backup as a whole and says what is wrong with it
+  frontdesk restore  puts a backup in the data file's place
+  frontdesk compact  writes the data file anew, without what was freed in it
   frontdesk module   prints the server module that confines customers: module prosody, module ejabberd
   frontdesk version  prints the version
 
@@ -73,6 +77,14 @@ func (p program) run(ctx context.Context) int {
 		err = p.check(ctx, args)
 	case "run":
 		err = p.serve(ctx, args)
+	case "backup":
+		err = p.backup(ctx, args)
+	case "verify":
+		err = p.verify(args)
+	case "restore":
+		err = p.restore(args)
+	case "compact":
+		err = p.compact(args)
 	case "module":
 		err = p.module(args)
 	case "version", "-version", "--version":
@@ -83,7 +95,7 @@ func (p program) run(ctx context.Context) int {
 		fmt.Fprint(p.stderr, usage)
 		return misuse
 	default:
-		err = misused("there is no \"frontdesk %s\"; there are init, check, run, module and version", name)
+		err = misused("there is no \"frontdesk %s\"; there are init, check, run, backup, verify, restore, compact, module and version", name)
 	}
 	return p.status(name, err)
 }

@@ -43,7 +43,7 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{"", misuse, "", "frontdesk init     writes the configuration"},
 		{"help", done, "frontdesk check    says what is wrong", ""},
-		{"start", misuse, "", `there is no "frontdesk start"; there are init, check, run, module and version`},
+		{"start", misuse, "", `there is no "frontdesk start"; there are init, check, run, backup, verify, restore, compact, module and version`},
 		{"version", done, "frontdesk ", ""},
 		{"--version", done, "frontdesk ", ""},
 		{"module prosody", done, string(prosody.Confine), ""},
@@ -241,6 +241,7 @@ func TestRun(t *testing.T) {
 	}()
 	ready, listen := false, ""
 	var asked time.Time
+	var copied chan string
 	for scan := bufio.NewScanner(lines); scan.Scan(); {
 		if !strings.HasPrefix(scan.Text(), "time=") {
 			t.Errorf("no log line: %s", scan.Text())
@@ -254,9 +255,17 @@ func TestRun(t *testing.T) {
 			if !server.Connected("help.shop.example") || !server.Connected("rooms.staff.example") {
 				t.Error("ready, but not connected")
 			}
-			asked = time.Now()
-			stop()
+			copied = make(chan string, 1)
+			go func() { // which logs, too
+				_, stdout, stderr := invoke(t, "", "backup", "--config", path)
+				asked = time.Now()
+				copied <- stdout + stderr
+				stop()
+			}()
 		}
+	}
+	if said := <-copied; !strings.Contains(said, "whole, ") {
+		t.Errorf("a backup of the running desk: %s", said)
 	}
 	if got := <-status; got != done || !ready || stdout.Len() > 0 {
 		t.Errorf("status %d, ready %v, stdout %q", got, ready, stdout.String())

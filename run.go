@@ -69,6 +69,20 @@ func desk(ctx context.Context, cfg *config.Config, load func() (*config.Config, 
 	if err != nil {
 		return err
 	}
+	socket, err := admin(cfg.Data)
+	if err != nil {
+		log.Warn("no admin socket: \"frontdesk backup\" works only while the desk is stopped", "err", err)
+	} else {
+		answered := make(chan struct{})
+		go func() {
+			serveAdmin(ctx, socket, r.Backup, log)
+			close(answered)
+		}()
+		defer func() {
+			stop()
+			<-answered
+		}()
+	}
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer func() {

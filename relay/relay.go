@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -205,6 +206,10 @@ func TLSConfig(cfg *config.Link) (*tls.Config, error) {
 	}
 	return t, nil
 }
+
+// Backup writes the data file as it is after the last batch (store.Backup), while Run runs. Safe for concurrent use; after Run
+// has ended it is an error.
+func (r *Relay) Backup(w io.Writer) (int64, error) { return r.store.Backup(w) }
 
 // Ready is closed once both links have been up and the desk works.
 func (r *Relay) Ready() <-chan struct{} { return r.ready }

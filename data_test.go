@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"frontdesk/config"
+	"frontdesk/store"
+)
+
+// dataDir is a folder with a configuration and a data file of some records.
+func dataDir(t *testing.T) (dir, toml string) {
+	t.Helper()
+	dir = t.TempDir()
+	toml = filepath.Join(dir, "frontdesk.toml")
+	text := strings.NewReplacer(`"127.0.0.1:5347"`, `"127.0.0.1:1"`).Replace(config.Example)
+	if err := os.WriteFile(toml, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(filepath.Join(dir, "frontdesk.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seq := uint64(1); seq <= 10; seq++ {
+		if err := s.Append(seq, store.Batch{Records: []store.Record{{Time: time.Unix(1e9, 0), Side: store.Customers, Archive: "1", Kind: 2, Content: []byte("words")}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir, toml
+}
+
+// TestDataCommands: backup, verify, restore and compact while no desk runs, and what they say of a wrong file.
+func TestDataCommands(t *testing.T) {
+	t.Parallel()
+	dir, toml := dataDir(t)
+	db, copied := filepath.Join(dir, "frontdesk.db"), filepath.Join(dir, "copy")
+	ok := func(want string, args ...string) {
+		t.Helper()
+		if status, stdout, stderr := invoke(t, "", args...); status != done || !strings.Contains(stdout, want) {
+			t.Errorf("%v: %d, %q, %q; want %q", args, status, stdout, stderr, want)
+		}
+	}
+	not := func(want string, args ...string) {
+		t.Helper()
+		if status, _, stderr := invoke(t, "", args...); status == done || !strings.Contains(stderr, want) {
+			t.Errorf("%v: %d, %q; want %q", args, status, stderr, want)
+		}
+	}
+	ok("copy: whole, 10 records (10 with words, 0 erased)", "backup", "--config", toml, "--to", copied)
+	not("file exists", "backup", "--config", toml, "--to", copied)
+	ok("whole, 10 records", "verify", copied)
+	ok("frontdesk.db: whole, 10 records", "verify", "--config", toml)
+	ok("it had", "compact", "--config", toml)
+	ok("What was there is kept as "+db+".before-restore-", "restore", "--config", toml, copied)
+	_, stdout, _ := invoke(t, "", "backup", "--config", toml, "--to", "-")
+	if err := os.WriteFile(copied, []byte(stdout), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ok("whole, 10 records", "verify", copied)
+	if err := os.Truncate(copied, 20_000); err != nil {
+		t.Fatal(err)
+	}
+	not("cut off", "verify", copied)
+	not("cut off", "restore", "--config", toml, copied)
+	not("name the backup", "restore", "--config", toml)
+	not("not a frontdesk file", "verify", toml)
+	if err := os.Remove(db); err != nil {
+		t.Fatal(err)
+	}
+	not("no such file", "backup", "--config", toml, "--to", filepath.Join(dir, "none"))
+	if _, err := os.Stat(filepath.Join(dir, "none")); err == nil {
+		t.Error("a backup of nothing was written")
+	}
+}
+
+// TestBackupOfRunningDesk goes through the socket, which only the owner may use, and which takes the place of one that a
+// killed desk left.
+func TestBackupOfRunningDesk(t *testing.T) {
+	t.Parallel()
+	dir, toml := dataDir(t)
+	db := filepath.Join(dir, "frontdesk.db")
+	s, err := store.Open(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for range 2 {
+		l, err := admin(db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(socketOf(db)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Fatal(info, err)
+		}
+		if f, err := l.(interface{ File() (*os.File, error) }).File(); err == nil { // as a killed desk would: without removing it
+			defer f.Close()
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		var log bytes.Buffer
+		go func() {
+			serveAdmin(ctx, l, s.Backup, slog.New(slog.NewTextHandler(&log, nil)))
+			close(ended)
+		}()
+		copied := filepath.Join(t.TempDir(), "copy")
+		if status, stdout, stderr := invoke(t, "", "backup", "--config", toml, "--to", copied); status != done || !strings.Contains(stdout, "whole, 10 records") {
+			t.Errorf("%d, %q, %q", status, stdout, stderr)
+		}
+		if status, _, stderr := invoke(t, "", "compact", "--config", toml); status != failed || !strings.Contains(stderr, "stop the desk first") {
+			t.Errorf("%d, %q", status, stderr)
+		}
+		stop()
+		<-ended
+		if !strings.Contains(log.String(), "a backup was made") {
+			t.Error(log.String())
+		}
+	}
+}
+
+// TestBackupBreaksOff: of a backup that fails half way nothing is left.
+func TestBackupBreaksOff(t *testing.T) {
+	t.Parallel()
+	dir, toml := dataDir(t)
+	l, err := admin(filepath.Join(dir, "frontdesk.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		serveAdmin(ctx, l, func(w io.Writer) (int64, error) {
+			w.Write(make([]byte, 100_000))
+			return 100_000, io.ErrUnexpectedEOF
+		}, slog.New(slog.DiscardHandler))
+		close(ended)
+	}()
+	copied := filepath.Join(dir, "copy")
+	if status, _, stderr := invoke(t, "", "backup", "--config", toml, "--to", copied); status != failed || !strings.Contains(stderr, "EOF") {
+		t.Errorf("%d, %q", status, stderr)
+	}
+	if _, err := os.Stat(copied); err == nil {
+		t.Error("half a backup was left")
+	}
+	stop()
+	<-ended
+}
