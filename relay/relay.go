@@ -119,6 +119,7 @@ type Relay struct {
 	fresh              []fresh // in this step
 	ready              chan struct{}
 	wasReady           bool
+	saidReady          bool
 	view               atomic.Pointer[metrics]
 	shelf              atomic.Pointer[shelf] // of copies
 	counts             counts
@@ -351,6 +352,11 @@ func (r *Relay) step(events []event) {
 	}
 	r.evict()
 	r.publish()
+	if r.wasReady && !r.saidReady { // others may ask now, and are told so
+		r.saidReady = true
+		r.log.Info("frontdesk: ready", "front", r.front.domain, "desk", r.back.domain)
+		close(r.ready)
+	}
 }
 
 // tickClock moves time on; it never runs backwards.

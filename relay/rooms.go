@@ -337,8 +337,6 @@ func (r *Relay) verifying() {
 	}
 	if !r.wasReady && !r.paused && r.front.up && r.back.up {
 		r.wasReady = true
-		r.log.Info("frontdesk: ready", "front", r.front.domain, "desk", r.back.domain)
-		close(r.ready)
 	}
 }
 
