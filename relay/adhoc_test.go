@@ -63,8 +63,23 @@ func TestOffered(t *testing.T) {
 		}
 	}
 	for i := range r.orders {
-		if o := &r.orders[i]; !seen[o.name] && o.name != "leave" { // nobody has joined
-			t.Errorf("%s is listed to nobody", o.name)
+		if o := &r.orders[i]; seen[o.name] == (o.name == "leave") { // nobody has joined
+			t.Errorf("%s is listed: %t", o.name, seen[o.name])
+		}
+	}
+	for _, c := range []struct {
+		who   string
+		at    *thread
+		order string
+		want  bool
+	}{
+		{"anna", r.threads[1], "transfer", true}, {"anna", r.threads[1], "take", false}, {"anna", nil, "transfer", true},
+		{"carol", r.threads[1], "transfer", false}, {"carol", r.threads[1], "take", true}, {"carol", nil, "transfer", false},
+		{"anna", nil, "list", false}, {"carol", nil, "list", true}, {"carol", nil, "role", false}, {"olga", nil, "role", true},
+	} {
+		all, _ := r.offered(&call{agent: c.who + "@agents.example", thread: c.at})
+		if got := slices.Contains(all, r.declared(c.order)); got != c.want {
+			t.Errorf("%s is offered %s at %v: %t", c.who, c.order, c.at != nil, got)
 		}
 	}
 }
