@@ -34,8 +34,8 @@ import (
 //	cut desk                      the component's connection breaks (also: cut front); fake world only
 //	down desk, up desk            the same, and the server takes no new one until up
 //
-// A script that begins with "# Real servers only" is not for the fake world; one that goes on with ": Prosody", only for
-// agents on such a server.
+// A script that begins with "# Real servers only" is not for the fake world; one with "# Only through ejabberd" is for agents on
+// such a server alone, one with "# Not through ejabberd" for all others.
 //
 // A template fits a stanza if its name, its attributes and its children are there; more may be there.
 // {name} in an attribute or a text binds what stands there, and must match it from then on; {any} matches
@@ -55,9 +55,8 @@ type dialogue struct {
 
 // scene is a script, and whether commands are given by form in it.
 type scene struct {
-	script  string
-	forms   bool
-	prosody bool // only for agents on Prosody
+	script string
+	forms  bool
 }
 
 func (s scene) String() string {
@@ -436,6 +435,13 @@ func (d *dialogue) same(pattern, text string, bound map[string]string) bool {
 	return true
 }
 
+// through reports whether a scene is for agents on ejabberd, or for those on another real server.
+func (s scene) through(t *testing.T, ejabberd bool) bool {
+	text, err := os.ReadFile(filepath.Join("testdata", s.script))
+	must(t, err)
+	return !strings.HasPrefix(string(text), map[bool]string{true: "# Not through ejabberd", false: "# Only through ejabberd"}[ejabberd])
+}
+
 // scenes returns the dialogues, where real is asked for only those that need no clock of their own. Those with plain
 // commands come twice.
 func scenes(t *testing.T, real bool) []scene {
@@ -446,13 +452,12 @@ func scenes(t *testing.T, real bool) []scene {
 		text, err := os.ReadFile(f)
 		must(t, err)
 		base := filepath.Base(f)
-		if strings.HasPrefix(base, "part-") || !real && strings.HasPrefix(string(text), "# Real servers only") || real && regexp.MustCompile(`(?m)^(wait|cut|down) `).Match(text) {
+		if strings.HasPrefix(base, "part-") || !real && regexp.MustCompile(`^# (Real servers only|Only through ejabberd)`).Match(text) || real && regexp.MustCompile(`(?m)^(wait|cut|down) `).Match(text) {
 			continue
 		}
-		prosody := strings.HasPrefix(string(text), "# Real servers only: Prosody")
-		out = append(out, scene{base, false, prosody})
+		out = append(out, scene{base, false})
 		if regexp.MustCompile(`(?m)^\w+ orders `).Match(text) {
-			out = append(out, scene{base, true, prosody})
+			out = append(out, scene{base, true})
 		}
 	}
 	if len(out) < 5 {

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -40,6 +41,8 @@ type world struct {
 	fake     *fakeserver.Server
 	dir      string
 	conf     *atomic.Value // the queues, agents and what follows in the configuration file, a string
+	top      string        // and what goes before all that
+	log      io.Writer     // also gets what the desk logs, or nil
 
 	cfg   *config.Config
 	relay *relay.Relay
@@ -50,6 +53,7 @@ type world struct {
 // newFake is a world in the process, with a clock that only moves when told.
 func newFake(t *testing.T) *world {
 	w := prepareFake(t, t.TempDir())
+	w.fake.Privilege(deskDomain, agentsHost, "urn:xmpp:privilege:2")
 	w.start()
 	return w
 }
@@ -80,7 +84,12 @@ func (w *world) launch() {
 	cfg, err := w.load()
 	must(w.t, err)
 	w.cfg = cfg
-	o := relay.Options{Log: slog.New(slog.NewTextHandler(testLog{w.t}, &slog.HandlerOptions{Level: slog.LevelWarn})), Load: w.load, MinWait: 10 * time.Millisecond, MaxWait: 200 * time.Millisecond}
+	var log io.Writer = testLog{w.t}
+	level := slog.LevelWarn
+	if w.log != nil {
+		log, level = io.MultiWriter(log, w.log), slog.LevelInfo
+	}
+	o := relay.Options{Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})), Load: w.load, MinWait: 10 * time.Millisecond, MaxWait: 200 * time.Millisecond}
 	if w.clock != nil {
 		o.Clock = w.clock
 	}
@@ -124,6 +133,7 @@ func (w *world) works() {
 func (w *world) toml() string {
 	return fmt.Sprintf(`
 data = %q
+%s
 [front]
 domain = %q
 server = %q
@@ -136,7 +146,7 @@ server = %q
 secret = "d"
 %s
 %s
-`, filepath.Join(w.dir, "desk.db"), frontDomain, w.front, customersHost, deskDomain, w.desk, w.conf.Load(), w.web())
+`, filepath.Join(w.dir, "desk.db"), w.top, frontDomain, w.front, customersHost, deskDomain, w.desk, w.conf.Load(), w.web())
 }
 
 // configure changes the part of the configuration file that dialogues may change.

@@ -90,7 +90,7 @@ func (r *Relay) fromContact(s *stanza.Element) {
 	case "message":
 		r.agentMessage(t, agent, s)
 	case "presence":
-		r.contactPresence(t, s)
+		r.contactPresence(t, agent, s)
 	case "iq":
 		if !r.adhoc(agent, t, s) {
 			r.contactIQ(t, s)
@@ -297,78 +297,8 @@ func (r *Relay) explain(err error, t *thread) string {
 // customerFace is that of every customer's client, as agents see it.
 var customerFace = face{"client", "web", "customer", deskFeatures}
 
-// contactPresence: a contact accepts subscriptions, and is there.
-func (r *Relay) contactPresence(t *thread, s *stanza.Element) {
-	from, to := string(r.contactJID(t)), string(s.From().Bare())
-	switch s.Type() {
-	case "subscribe":
-		r.send(r.back, stanza.New("", "presence", "type", "subscribed", "from", from, "to", to))
-		fallthrough
-	case "probe":
-		r.send(r.back, r.contactShown(t, to))
-	case "unsubscribe":
-		r.send(r.back, stanza.New("", "presence", "type", "unsubscribed", "from", from, "to", to))
-	}
-}
-
-// contactShown is a contact's presence: whether the customer's client is there, who has the conversation, his name.
-func (r *Relay) contactShown(t *thread, to string) *stanza.Element {
-	p := stanza.New("", "presence", "from", string(t.contact), "to", to)
-	if t.customer.Full == "" {
-		p.Add(stanza.Text("", "show", "away"))
-	}
-	return p.Add(stanza.Text("", "status", r.standing(t)), stanza.Text(stanza.NSNick, "nick", t.name()), customerFace.caps())
-}
-
-// standing says in a few words how it stands with a thread.
-func (r *Relay) standing(t *thread) string {
-	title := t.Queue
-	if q := r.queues[t.Queue]; q != nil {
-		title = q.title
-	}
-	switch d, open := r.desk.Thread(t.N); {
-	case !open:
-		return title + ", closed"
-	case d.Owner == "":
-		return title + ", waiting"
-	default:
-		return title + ", with " + r.nameOf(d.Owner)
-	}
-}
-
-// showContact lets an agent's clients see his new customer, so that they offer what a contact can do; hideContact ends that.
-func (r *Relay) showContact(t *thread, agent string) {
-	r.pass(r.back, r.contactShown(t, agent))
-}
-
-// reshow tells those who have a conversation what changed about its customer, and their rosters.
-func (r *Relay) reshow(t *thread) {
-	r.relist(t)
-	d, open := r.desk.Thread(t.N)
-	if !open {
-		return
-	}
-	has := append([]string{d.Owner}, r.desk.Team(t.N)...)
-	look := strings.Join(append([]string{t.name(), r.standing(t), strconv.FormatBool(t.customer.Full == "")}, has...), "\x00")
-	if look == t.look {
-		return
-	}
-	t.look = look
-	for _, a := range has {
-		if a != "" {
-			r.showContact(t, a)
-		}
-	}
-}
-
-func (r *Relay) hideContact(t *thread, agent string) {
-	if agent != "" {
-		r.pass(r.back, stanza.New("", "presence", "type", "unavailable", "from", string(t.contact), "to", agent))
-	}
-}
-
 // contactFeatures are what clients look for before they offer typing, corrections and the rest.
-var contactFeatures = []string{stanza.NSDiscoInfo, stanza.NSPing, nsStates, nsReceipts, nsMarkers, nsCorrect, nsReactions, nsReply, nsFallback, nsRetract, nsOOB, "vcard-temp", "jabber:iq:version"}
+var contactFeatures = []string{nsCaps, stanza.NSDiscoInfo, stanza.NSPing, nsStates, nsReceipts, nsMarkers, nsCorrect, nsReactions, nsReply, nsFallback, nsRetract, nsOOB, "vcard-temp", "jabber:iq:version"}
 
 // deskFeatures are what agents' clients look for in contacts, and in the desk's own.
 var deskFeatures = append([]string{nsCommands}, contactFeatures...)

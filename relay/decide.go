@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"slices"
 	"strconv"
 
 	"frontdesk/component/stanza"
@@ -96,9 +95,6 @@ func (r *Relay) assigned(f *dispatch.Fact, t *thread) {
 	for _, a := range r.desk.Team(t.N) {
 		r.tellAgent(t, a, r.nameOf(f.Agent)+" has this conversation now.")
 	}
-	if !slices.Contains(r.desk.Team(t.N), f.From) {
-		r.hideContact(t, f.From)
-	}
 }
 
 // opened gives a new thread its contact and notes where the conversation begins.
@@ -158,8 +154,7 @@ func (r *Relay) closed(f *dispatch.Fact, t *thread, e *entry) {
 		t.hosted = false
 		r.rooming(r.rooms.Dismiss(r.now, caseLocal(t.N), stanza.MakeJID(lobby, r.back.domain, ""), "The conversation is closed."))
 	}
-	r.hideContact(t, f.Saved.Last)
-	r.relist(t)
+	r.reshow(t)
 	r.farewell(f, t, e)
 	r.expires(t.customer)
 }

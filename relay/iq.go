@@ -25,7 +25,7 @@ func personIQ(s *stanza.Element, f *face, name string) *stanza.Element {
 	case s.Type() == "get" && q.Is(stanza.NSPing, "ping"):
 		return stanza.Result(s)
 	case s.Type() == "get" && q.Is("vcard-temp", "vCard"):
-		return stanza.Result(s).Add(stanza.New("vcard-temp", "vCard").Add(stanza.Text("vcard-temp", "FN", name)))
+		return stanza.Result(s).Add(stanza.New("vcard-temp", "vCard").Add(stanza.Text("vcard-temp", "FN", name), stanza.Text("vcard-temp", "NICKNAME", name)))
 	case s.Type() == "get" && q.Is("jabber:iq:version", "query"):
 		return stanza.Result(s).Add(stanza.New("jabber:iq:version", "query").Add(
 			stanza.Text("jabber:iq:version", "name", "frontdesk"), stanza.Text("jabber:iq:version", "version", "1")))

@@ -50,6 +50,11 @@ type customer struct {
 	Threads map[string]uint64 `json:"threads,omitempty"`
 	Named   bool              `json:"named,omitempty"` // by an agent, who knows better than the customer's client
 	Blocked time.Time         `json:"blocked,omitzero"`
+
+	clients  map[stanza.JID]string // the show of those that sent presence, at most maxClients
+	moves    int                   // how often his contacts changed by his doing, until movesEnd
+	movesEnd time.Time
+	restless bool // a change waits in Relay.restless
 }
 
 // address is where to write to the customer.
@@ -85,6 +90,7 @@ type thread struct {
 	Rated     uint64   `json:"rated,omitempty"`     // record of the last rating
 	After     *closing `json:"after,omitempty"`     // what may be answered to the end of the last conversation
 	Consulted []string `json:"consulted,omitempty"` // agents who were asked about the open conversation
+	Followers []string `json:"followers,omitempty"` // agents who subscribed to the contact's presence, at most maxFollowers
 
 	customer *customer
 	contact  stanza.JID // what we write from on the agents' side
@@ -97,9 +103,10 @@ type thread struct {
 	stood    *standing // where the customer was told that he stands, in this conversation
 	hosted   bool      // its case room is open
 
-	look               string // what agents' clients were last told of the customer
-	composing          bool   // as the customer was last told
-	againFrom, againAt uint64 // what a client that is gone bounced has gone out again: from which record on, and at which
+	look               string   // what agents' clients were last told of the customer
+	shown              []string // the agents who were
+	composing          bool     // as the customer was last told
+	againFrom, againAt uint64   // what a client that is gone bounced has gone out again: from which record on, and at which
 }
 
 // said is one message of a thread, for references and repeats.
@@ -272,17 +279,6 @@ func (r *Relay) rebind(c *customer, from stanza.JID) {
 	r.put(tableJID, string(c.Bare), c.N)
 	r.saveCustomer(c)
 	r.reshowAll(c)
-}
-
-// reshowAll tells who has conversations with a customer what changed about him.
-func (r *Relay) reshowAll(c *customer) {
-	for _, q := range r.order {
-		if n := c.Threads[q.name]; n != 0 {
-			if _, open := r.desk.Thread(n); open {
-				r.reshow(r.thread(n))
-			}
-		}
-	}
 }
 
 func (r *Relay) saveCustomer(c *customer) { r.put(tableCustomer, strconv.FormatUint(c.N, 10), c) }

@@ -97,6 +97,7 @@ func (r *Relay) customerPresence(q *queue, s *stanza.Element) {
 		r.watch(q, from, false)
 		r.send(r.front, r.mood(q, r.moodOf(q), from))
 		if c := r.customerOf(from); c != nil {
+			r.customerShows(c, from, s.ChildText("", "show"))
 			if t := r.thread(c.Threads[q.name]); t != nil && (t.Lost != 0 || r.desk.Vanished(t.N)) {
 				r.rebind(c, from)
 				r.welcomeBack(t)
@@ -127,10 +128,17 @@ func (r *Relay) customerLeft(q *queue, from stanza.JID) {
 		r.forget(from)
 		return
 	}
-	if c.Full == from {
+	_, showed := c.clients[from]
+	delete(c.clients, from)
+	left := c.Full == from
+	if left {
 		c.Full = ""
 		r.saveCustomer(c)
+	}
+	if left || showed {
 		r.reshowAll(c)
+	}
+	if left {
 		r.customerSignal(q, c, &intake{state: "gone"})
 		r.leaving(q, c)
 	}

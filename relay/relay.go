@@ -68,27 +68,30 @@ type Relay struct {
 	reading bool     // of the file is under way
 	readers []string // who want another one behind it, each once
 
-	front, back *side
-	queues      map[string]*queue // of the configuration
-	former      map[string]*queue // that were in it since the process began
-	order       []*queue          // as configured
-	staff       map[string]*config.Person
-	orders      []order
-	texts       *texts.Set // of what belongs to no queue
-	visitors    visitors
-	doors       map[stanza.JID]*doorway                    // who was asked which queue he means
-	retireAt    time.Time                                  // when customers who cannot come back are looked for next
-	visited     []uint64                                   // threads whose case room may be empty
-	leavers     []leaver                                   // in order of time
-	refusedBy   string                                     // who was asked in a transfer and declined, in this step
-	canned      map[string]replies                         // by agent or queue, see ofQueue
-	searches    int                                        // under way
-	beside      sync.WaitGroup                             // of what runs beside the loop
-	life        context.Context                            // ends with Run
-	rosters     map[uint64]map[string]*listing             // by thread and agent
-	grants      map[string]bool                            // servers that let us set rosters
-	forms       map[string][]formSession                   // of commands, by agent, oldest first
-	accounts    map[string]map[stanza.JID]dispatch.Session // presences of agents' accounts, by bare and full JID
+	front, back   *side
+	queues        map[string]*queue // of the configuration
+	former        map[string]*queue // that were in it since the process began
+	order         []*queue          // as configured
+	staff         map[string]*config.Person
+	orders        []order
+	texts         *texts.Set // of what belongs to no queue
+	visitors      visitors
+	doors         map[stanza.JID]*doorway        // who was asked which queue he means
+	retireAt      time.Time                      // when customers who cannot come back are looked for next
+	visited       []uint64                       // threads whose case room may be empty
+	leavers       []leaver                       // in order of time
+	restless      []restless                     // in order of time
+	refusedBy     string                         // who was asked in a transfer and declined, in this step
+	canned        map[string]replies             // by agent or queue, see ofQueue
+	searches      int                            // under way
+	beside        sync.WaitGroup                 // of what runs beside the loop
+	life          context.Context                // ends with Run
+	rosters       map[uint64]map[string]*listing // by thread and agent
+	grants        map[string]bool                // servers that let us set rosters; true: and have done it
+	refusing      map[string]bool                // servers that said so and then refused
+	saidUngranted bool
+	forms         map[string][]formSession                   // of commands, by agent, oldest first
+	accounts      map[string]map[stanza.JID]dispatch.Session // presences of agents' accounts, by bare and full JID
 
 	threads      map[uint64]*thread
 	customers    map[uint64]*customer
@@ -130,7 +133,7 @@ func New(cfg *config.Config, o Options) (*Relay, error) {
 	r := &Relay{
 		file: cfg, log: o.Log, clock: o.Clock, chance: o.Chance, load: o.Load,
 		inbox: newInbox(), seed: maphash.MakeSeed(), queues: map[string]*queue{}, former: map[string]*queue{},
-		accounts: map[string]map[stanza.JID]dispatch.Session{}, forms: map[string][]formSession{}, grants: map[string]bool{},
+		accounts: map[string]map[stanza.JID]dispatch.Session{}, forms: map[string][]formSession{}, grants: map[string]bool{}, refusing: map[string]bool{},
 		threads: map[uint64]*thread{}, customers: map[uint64]*customer{}, byJID: map[stanza.JID]uint64{},
 		pending: map[rowKey][]byte{}, asked: map[stanza.JID]int{}, doors: map[stanza.JID]*doorway{}, evictAt: 2 * maxCached, paused: true, ready: make(chan struct{}),
 	}
@@ -379,6 +382,8 @@ func (r *Relay) handle(e *event) {
 	case e.Kind == component.Drained: // catchUp goes on; what is no record was lost
 		if e.side == r.front {
 			r.frontUp()
+		} else if !r.paused {
+			r.reshowEvery()
 		}
 	case e.Kind != component.Stanza:
 	case e.side == r.front:
@@ -404,6 +409,9 @@ func (r *Relay) deadline() time.Time {
 	if len(r.leavers) > 0 {
 		soonest(r.leavers[0].at)
 	}
+	if len(r.restless) > 0 {
+		soonest(r.restless[0].at)
+	}
 	for _, q := range r.order {
 		soonest(q.again)
 		if !r.paused {
@@ -420,6 +428,7 @@ func (r *Relay) due() {
 	}
 	r.verifying()
 	r.left()
+	r.rested()
 	r.hats()
 	if !r.cursorAt.IsZero() && !r.cursorAt.After(r.now) {
 		r.saveCursors()

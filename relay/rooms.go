@@ -185,6 +185,9 @@ func (r *Relay) roomEvent(e *muc.Event) {
 	switch e.Kind {
 	case muc.Entered:
 		r.sessions(agent)
+		if _, known := r.accounts[agent][e.JID]; !known {
+			r.showAll(agent, e.JID)
+		}
 		r.greet(agent, e.JID)
 	case muc.Left, muc.Changed, muc.Confirmed:
 		r.sessions(agent)
@@ -329,6 +332,8 @@ func (r *Relay) verifying() {
 			r.sessions(p.JID)
 		}
 		r.decide(dispatch.DeskUp{}, nil)
+		r.ungranted()
+		r.reshowEvery()
 		r.watchLines()
 	}
 	if !r.expireAt.IsZero() && (r.rooms.Unconfirmed() == 0 || !r.expireAt.After(r.now)) {
@@ -401,9 +406,8 @@ func (r *Relay) deskMessage(agent string, s *stanza.Element) {
 }
 
 // accountPresence takes what an agent's account says to the desk: its clients' presences and
-// subscriptions. At most maxClients clients of one account count.
+// subscriptions.
 func (r *Relay) accountPresence(agent string, s *stanza.Element) {
-	const maxClients = 32
 	self, to := string(r.deskJID()), agent
 	switch s.Type() {
 	case "":
@@ -412,11 +416,15 @@ func (r *Relay) accountPresence(agent string, s *stanza.Element) {
 			clients = map[stanza.JID]dispatch.Session{}
 			r.accounts[agent] = clients
 		}
-		if _, known := clients[s.From()]; known || len(clients) < maxClients {
+		_, known := clients[s.From()]
+		if known || len(clients) < maxClients {
 			show, idle := showOf(s)
 			clients[stanza.JID(strings.Clone(string(s.From())))] = dispatch.Session{Account: show, Idle: idle}
 		}
 		r.sessions(agent)
+		if !known {
+			r.showAll(agent, s.From())
+		}
 	case "unavailable", "error":
 		delete(r.accounts[agent], s.From())
 		r.sessions(agent)

@@ -160,6 +160,7 @@ func (r *Relay) restaff(cfg *config.Config) {
 	r.desk.Reconfigure(r.deskConfig())
 	r.rooming(r.rooms.Reconfigure(r.now, r.roomsConfig()))
 	r.rehostAll()
+	r.relistEvery()
 	r.decide(dispatch.Tick{}, nil)
 	for _, p := range cfg.Agents {
 		r.recruited(p.JID)

@@ -39,11 +39,12 @@ func (s *Server) Client(jid stanza.JID, handle func(*stanza.Element)) *Client {
 }
 
 // Send routes a stanza from this client (its from is set). A directed presence is remembered: Close sends unavailable to those addresses.
-// What is addressed to nobody is dropped, presence that would be broadcast too. The stanza may be used again if
+// What is addressed to nobody is for the account's roster, or dropped; presence is not broadcast. The stanza may be used again if
 // it is addressed to a component; a client gets it as it is.
 func (c *Client) Send(e *stanza.Element) {
 	e.Set("from", string(c.jid))
 	if e.To() == "" {
+		c.server.own(c, e)
 		return
 	}
 	if e.Local == "presence" {

@@ -56,6 +56,7 @@ func (s *Server) serve(conn net.Conn) {
 		io.WriteString(conn, streamError("conflict"))
 		return
 	}
+	s.advertise(c)
 	var writer sync.WaitGroup
 	writer.Go(c.write)
 	c.wake()

@@ -25,7 +25,8 @@ import (
 // that full or bare JID, else it bounces as Prosody does
 // (wait/remote-server-timeout for an absent component, cancel/service-unavailable for an absent client's
 // message or IQ; presence to nobody is dropped). A ping (XEP-0199) of a domain that is
-// not a component's is answered, as that of a virtual host.
+// not a component's is answered, as that of a virtual host. Accounts have rosters, of which only what is put into them is known:
+// a subscription does not change them.
 type Server struct {
 	listener net.Listener
 	secrets  map[string]string
@@ -39,6 +40,7 @@ type Server struct {
 	clients    map[stanza.JID]*Client   // by the JID that they gave
 	refused    map[string]bool
 	changed    chan struct{} // closed when components has changed
+	rosters    rosters
 }
 
 // New listens on a free port of 127.0.0.1. secrets maps component domains to their secrets.
@@ -56,6 +58,7 @@ func New(secrets map[string]string) (*Server, error) {
 		clients:    map[stanza.JID]*Client{},
 		refused:    map[string]bool{},
 		changed:    make(chan struct{}),
+		rosters:    rosters{grants: map[string]grant{}, items: map[stanza.JID]map[string]*stanza.Element{}},
 	}
 	s.wg.Go(s.accept)
 	return s, nil
@@ -189,6 +192,9 @@ func (s *Server) route(e *stanza.Element) {
 	}
 	if strings.IndexByte(string(to), '@') < 0 {
 		s.host(e)
+		return
+	}
+	if s.setsRoster(e, false) {
 		return
 	}
 	who := s.find(e)
