@@ -176,6 +176,7 @@ func (d *dialogue) step(name, what, block string) {
 	case "leaves":
 		d.client(name).drop()
 		delete(d.who, name)
+		d.left(name)
 	case "forgets":
 		d.settle()
 		d.client(name).clear()
@@ -250,6 +251,24 @@ func (d *dialogue) enter(name string) {
 		d.fatal("%v", err)
 	}
 	c.clear()
+}
+
+// left waits until the desk knows that somebody left: what a client of the same side sends after that comes behind it.
+func (d *dialogue) left(name string) {
+	if d.w.fake == nil {
+		return // a server tells it when it likes
+	}
+	login, domain := d.w.agent, deskDomain
+	if isCustomer(name) {
+		login, domain = d.w.customer, frontDomain
+	}
+	d.count++
+	c, err := login("witness" + strconv.Itoa(d.count))
+	must(d.t, err)
+	defer c.drop()
+	if err := c.fence(domain); err != nil {
+		d.fatal("%v", err)
+	}
 }
 
 // settle waits until everything under way has been dealt with: first what customers sent, then
