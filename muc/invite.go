@@ -64,10 +64,14 @@ func (st *step) passInvites(*session) error {
 	return nil
 }
 
-// invite sends one. The inviter is named by his address in the room.
+// invite sends one. The inviter is named by his address in the room; among people of the config by his own, for
+// Gajim 1.7 shows no invitation by an occupant.
 func (st *step) invite(to stanza.JID, who actor, reason string, cont *stanza.Element, n int) {
 	from := st.room.jid
-	if nick := who.nick(); nick != "" {
+	switch nick := who.nick(); {
+	case st.s.nicks[string(who.bare)] != "" && st.s.nicks[string(to)] != "":
+		from = who.bare
+	case nick != "":
 		from = st.room.address(nick)
 	}
 	id := st.id
