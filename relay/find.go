@@ -54,6 +54,7 @@ type hit struct {
 	by      string // an agent, "" the customer, or in a room a nick
 	kind    uint16
 	body    string
+	said    *muc.Fact // in a room
 }
 
 // searchLog begins a search; what it finds comes as a message of its own.
@@ -63,6 +64,8 @@ func (r *Relay) searchLog(c *call) (string, error) {
 	switch {
 	case len(text) > maxQuery:
 		return "", misused("that are too many words.")
+	case len(q.words) == 0: // accents alone
+		return "", misused("there is no word in that.")
 	case r.searches >= maxSearches:
 		return "", refuse("others are searching just now. Please try again in a moment.")
 	}
@@ -108,6 +111,9 @@ func (r *Relay) found(q *search) {
 			}
 			where = t.label()
 		}
+		if h.said != nil && r.retraction(h.said) != nil {
+			continue
+		}
 		if shown++; shown > maxHits {
 			more = true
 			break
@@ -148,12 +154,18 @@ func threadOf(archive string) uint64 {
 
 // snippet is a line of a body around what was looked for.
 func (q *search) snippet(body string) string {
-	line := oneLine(body, len(body)+1)
-	at := strings.Index(strings.ToLower(line), q.words[0])
+	line, at := oneLine(body, 3*len(body)), 0 // a line break becomes " / "
+	for word := range strings.SplitSeq(line, " ") {
+		if strings.Contains(fold(word), q.words[0]) {
+			at += max(0, strings.Index(word, q.words[0]))
+			break
+		}
+		at += len(word) + 1
+	}
 	if at < 100 || at > len(line) {
 		return shorten(line, 200)
 	}
-	at = max(0, at-60)
+	at -= 60
 	for !utf8.RuneStart(line[at]) {
 		at--
 	}
@@ -239,7 +251,7 @@ func (q *search) match(rec *store.Record) (hit, bool) {
 		if err != nil {
 			return h, false
 		}
-		h.body, h.by = f.Words.ChildText("", "body"), f.Nick
+		h.body, h.by, h.said = f.Words.ChildText("", "body"), f.Nick, &f
 	default:
 		return h, false
 	}

@@ -74,6 +74,23 @@ func TestSearch(t *testing.T) {
 	}
 }
 
+// TestSnippet: what was looked for is in the line that is shown, whatever stands before it.
+func TestSnippet(t *testing.T) {
+	t.Parallel()
+	before := strings.Repeat("Straße für dich ", 40)
+	for _, x := range []struct{ look, body, shows string }{
+		{"ärztin", "Die Ärztin kommt", "Die Ärztin kommt"},
+		{"arztin", before + "die Ärztin kommt", "die Ärztin kommt"},
+		{"KOMMT", before + "Sie KOMMT\nheute", "Sie KOMMT / heute"},
+		{"zebra", strings.Repeat("x", 500) + "zebra", "xzebra"},
+	} {
+		q := &search{words: strings.Fields(fold(x.look))}
+		if got := q.snippet(x.body); !strings.Contains(got, x.shows) || len(got) > 210 {
+			t.Errorf("%s in %q is shown as %q", x.look, x.body, got)
+		}
+	}
+}
+
 // BenchmarkFind reads a million messages for a word that is nowhere.
 func BenchmarkFind(b *testing.B) {
 	filler := strings.Repeat("Some words that somebody wrote. ", 3)
