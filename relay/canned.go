@@ -204,9 +204,6 @@ func (r *Relay) sendReply(c *call) (string, error) {
 	if !innocent(text) {
 		return "", refuse("a line of it would start with \"!\".")
 	}
-	if len(text) > maxReply {
-		return "", refuse("it would have more than %d bytes.", maxReply)
-	}
 	in := dispatch.AgentSaid{Thread: t.N, Agent: c.agent, Saved: t.Saved}
 	if err := r.decide(in, &utterance{thread: t, customer: t.customer, words: &words{Body: text}}); err != nil {
 		return "", r.why(err, c)
@@ -214,11 +211,13 @@ func (r *Relay) sendReply(c *call) (string, error) {
 	return "Sent: " + text, nil
 }
 
-// expand fills the placeholders of a reply. What is not known is named; so are words that it has no place for.
+// expand fills the placeholders of a reply, up to maxReply bytes. What is not known is named; so are words that it has no
+// place for.
 func (r *Relay) expand(c *call, text string) (string, error) {
 	said := strings.Fields(c.text("words"))
 	used := map[string]bool{}
 	var missing []string
+	size := 0 // of what was filled in: a short reply can ask for long words a thousand times
 	out := placeholder.ReplaceAllStringFunc(text, func(p string) string {
 		value, name := "", p[1:len(p)-1]
 		used[name] = true
@@ -233,12 +232,17 @@ func (r *Relay) expand(c *call, text string) (string, error) {
 		case name == "agent":
 			value = r.nameOf(c.agent)
 		case name == "queue":
-			value = r.queues[c.about.Queue].title
+			if q := r.queues[c.about.Queue]; q != nil { // else the configuration has it no more
+				value = q.title
+			}
 		case name == "words":
 			value = c.text("words")
 		}
 		if value == "" && !slices.Contains(missing, p) {
 			missing = append(missing, p)
+		}
+		if size += len(value); size > maxReply {
+			return ""
 		}
 		return value
 	})
@@ -249,6 +253,8 @@ func (r *Relay) expand(c *call, text string) (string, error) {
 		return "", misused("the reply has %s, which is missing.", strings.Join(missing, " and "))
 	case len(said) > 0 && !used["words"]:
 		return "", misused("the reply %s takes no words.", c.text("key"))
+	case size > maxReply || len(out) > maxReply:
+		return "", refuse("it would have more than %d bytes.", maxReply)
 	}
 	return out, nil
 }
