@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"frontdesk/component/stanza"
 )
@@ -191,4 +192,60 @@ func TestRosterRefused(t *testing.T) {
 			d.hasRoster("restarted", "anna", customer1+" Alice to Customers\ncustomer.2@"+deskDomain+" Customer #2 to Customers")
 		})
 	}
+}
+
+// TestRestless: a customer whose client comes and goes all the time is shown to his agent now and then, and in the end as he is.
+func TestRestless(t *testing.T) {
+	t.Parallel()
+	d := rosterWorld(t, "", nil)
+	anna, alice := d.client("anna"), d.client("alice")
+	d.say("anna", customer1, "Good day")
+	anna.clear()
+	shows := []string{"away", "xa", "dnd"}
+	for i := range 100 {
+		must(t, alice.send(stanza.New("", "presence", "to", "support@"+frontDomain).Add(stanza.Text("", "show", shows[i%len(shows)]))))
+	}
+	d.settle()
+	seen := func(s *stanza.Element) bool { return s.Local == "presence" && s.From().Bare() == customer1 }
+	if n := len(anna.pending(seen)); n == 0 || n > 10 {
+		t.Errorf("shown %d times", n)
+	}
+	anna.clear()
+	d.w.clock.advance(time.Minute)
+	d.settle()
+	if got := anna.pending(seen); len(got) != 1 || got[0].ChildText("", "show") != shows[99%len(shows)] {
+		t.Errorf("shown in the end: %v", got)
+	}
+}
+
+// TestTwoClients: a phone that comes and goes beside a client that stays changes nothing about its agent, and counts when it
+// alone is there.
+func TestTwoClients(t *testing.T) {
+	t.Parallel()
+	d := rosterWorld(t, "", nil)
+	enter := func(c *client, show ...*stanza.Element) {
+		must(t, c.send(stanza.New("", "presence", "to", "lobby@"+deskDomain+"/Anna").Add(stanza.New("http://jabber.org/protocol/muc", "x")).Add(show...)))
+		must(t, c.fence("desk@"+deskDomain))
+	}
+	who := func(want string) {
+		t.Helper()
+		d.client("anna").clear()
+		d.say("anna", "desk@"+deskDomain, "!who")
+		text := d.client("anna").await(func(s *stanza.Element) bool { return strings.HasPrefix(s.ChildText("", "body"), "The desk:") }).ChildText("", "body")
+		if _, rest, _ := strings.Cut(text, "Anna: "); !strings.HasPrefix(rest, want) {
+			t.Errorf("Anna is %q, not %q", rest, want)
+		}
+	}
+	d.say("anna", customer1, "Good day")
+	for range 10 {
+		phone := fakeClient(d.w.fake, "anna@"+agentsHost+"/phone")
+		enter(phone, stanza.Text("", "show", "away"))
+		d.w.clock.advance(time.Minute)
+		phone.drop()
+		d.settle()
+	}
+	who("available for 10 min")
+	enter(fakeClient(d.w.fake, "anna@"+agentsHost+"/phone"), stanza.Text("", "show", "away"))
+	must(t, d.client("anna").send(stanza.New("", "presence", "to", "lobby@"+deskDomain+"/Anna", "type", "unavailable")))
+	who("away for 0 s (his clients say so)")
 }

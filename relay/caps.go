@@ -20,6 +20,9 @@ type face struct {
 	features            []string
 }
 
+// called is the name without the character that ends it in what is hashed: implementations differ in how they escape it.
+func (f *face) called() string { return strings.ReplaceAll(f.name, "<", "‹") }
+
 // info answers a question for a node, "" for none; nil where that is none of the address.
 func (f *face) info(node string) *stanza.Element {
 	q := stanza.New(stanza.NSDiscoInfo, "query")
@@ -29,7 +32,7 @@ func (f *face) info(node string) *stanza.Element {
 		}
 		q.Set("node", node)
 	}
-	q.Add(stanza.New(stanza.NSDiscoInfo, "identity", "category", f.category, "type", f.typ, "name", f.name))
+	q.Add(stanza.New(stanza.NSDiscoInfo, "identity", "category", f.category, "type", f.typ, "name", f.called()))
 	for _, v := range f.features {
 		q.Add(stanza.New(stanza.NSDiscoInfo, "feature", "var", v))
 	}
@@ -45,6 +48,6 @@ func (f *face) caps() *stanza.Element {
 func (f *face) ver() string {
 	features := slices.Clone(f.features)
 	slices.Sort(features)
-	sum := sha1.Sum([]byte(f.category + "/" + f.typ + "//" + f.name + "<" + strings.Join(slices.Compact(features), "<") + "<"))
+	sum := sha1.Sum([]byte(f.category + "/" + f.typ + "//" + f.called() + "<" + strings.Join(slices.Compact(features), "<") + "<"))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
