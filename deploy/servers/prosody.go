@@ -48,6 +48,12 @@ func (prosody) command(s *Server) *exec.Cmd {
 
 func (prosody) answers(context.Context, *Server) error { return nil }
 
+// ProsodyRosters reports whether Prosody can let a component set rosters: whether Debian's prosody-modules are installed.
+func ProsodyRosters() bool {
+	_, err := os.Stat("/usr/lib/prosody/modules/mod_privilege")
+	return err == nil
+}
+
 // register writes the account's file with Prosody's own tool; Prosody reads it at the next login.
 func (prosody) register(ctx context.Context, s *Server, user, host, password string) error {
 	cmd := s.program(ctx, "prosodyctl", "--config", s.prosodyConfig(), "register", user, host, password)

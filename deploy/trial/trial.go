@@ -87,7 +87,7 @@ func (t *trial) start(ctx context.Context, binary string, out io.Writer) (err er
 		Accounts:  []string{agentsHost},
 		Components: []servers.Component{
 			{Domain: frontDomain, Secret: t.config.Front.Secret},
-			{Domain: deskDomain, Secret: t.config.Desk.Secret},
+			{Domain: deskDomain, Secret: t.config.Desk.Secret, Rosters: servers.ProsodyRosters()},
 		},
 		Confine:   []string{frontDomain},
 		Ports:     servers.Ports{C2S: t.place.xmpp, HTTP: t.place.prosodyHTTP(), Component: t.place.component()},
