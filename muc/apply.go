@@ -10,12 +10,12 @@ import (
 	"frontdesk/component/stanza"
 )
 
-// Apply changes the state by a fact decided before (with Words set for messages and subjects that
-// are to be seen: without them a message is passed over for the history, and a subject is none). Decides
+// Apply changes the state by a fact decided before (with Words set for messages that are to be seen, and where Kind.State:
+// without them a message is passed over for the history, and a subject or a vCard is none). Decides
 // nothing. A kind that it does not know is an error; a room that the config does not name any more is not.
 func (s *Service) Apply(f Fact) error {
 	switch f.Kind {
-	case Message, Private, Subject, Affiliated, Retracted, Configured, Registered:
+	case Message, Private, Subject, Affiliated, Retracted, Configured, Registered, Portrayed:
 	case Created:
 		s.applyCreated(f)
 		return nil
@@ -51,6 +51,8 @@ func (s *Service) Apply(f Fact) error {
 		r.applyConfigured(f)
 	case Registered:
 		r.applyRegistered(f)
+	case Portrayed:
+		r.applyPortrayed(f.Words)
 	}
 	return nil
 }
@@ -67,6 +69,7 @@ type savedRoom struct {
 	Made         *savedMade   `json:"made,omitempty"`     // by somebody, not by the config
 	Settings     *Settings    `json:"settings,omitempty"` // where they are not the config's
 	Nicks        []savedNick  `json:"nicks,omitempty"`
+	Card         string       `json:"card,omitempty"` // the vCard, as XML
 }
 
 type savedMade struct {
@@ -90,7 +93,7 @@ type savedRemark struct {
 	XML string    `json:"xml"`
 }
 
-// Snapshot returns runtime affiliations and subjects (not sessions, not history) for New's Restore.
+// Snapshot returns runtime affiliations, subjects, vCards and what people made of rooms (not sessions, not history) for New's Restore.
 func (s *Service) Snapshot() ([]byte, error) {
 	var all savedState
 	for _, r := range s.order {
@@ -105,6 +108,7 @@ func (s *Service) Snapshot() ([]byte, error) {
 		if w := r.topic.words; w != nil {
 			sr.Subject = &savedRemark{r.topic.at, w.String()}
 		}
+		sr.Card = r.card.String()
 		r.saveMade(&sr)
 		all.Rooms = append(all.Rooms, sr)
 	}
@@ -134,6 +138,13 @@ func (s *Service) Restore(data []byte) error {
 				return fmt.Errorf("muc: snapshot: subject of %s: %w", sr.Room, err)
 			}
 			r.topic = topic{sr.Subject.At, words}
+		}
+		if sr.Card != "" {
+			card, err := stanza.Parse(sr.Card)
+			if err != nil {
+				return fmt.Errorf("muc: snapshot: vCard of %s: %w", sr.Room, err)
+			}
+			r.applyPortrayed(card)
 		}
 	}
 	for _, t := range all.Tombs {

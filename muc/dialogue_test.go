@@ -420,6 +420,8 @@ func (g *stage) kept() (lines []string) {
 			l = fmt.Sprintf("%d %s from=%s", f.Kind, f.Room, f.From)
 		case Registered:
 			l = fmt.Sprintf("%d %s %s is %q", f.Kind, f.Room, f.JID, f.Nick)
+		case Portrayed:
+			l = fmt.Sprintf("%d %s from=%s %s a vCard", f.Kind, f.Room, f.From, either(f.Words != nil, "with", "without"))
 		case Affiliated:
 			l = fmt.Sprintf("%d %s from=%s %s is %s", f.Kind, f.Room, f.From, f.JID, f.Affiliation)
 		}

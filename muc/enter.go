@@ -67,7 +67,7 @@ func (st *step) enter() error {
 }
 
 // welcome sends what a newcomer gets, in the order that §7.1 wants: the others,
-// himself, history, subject. What follows in the same Out is live.
+// himself, history, subject; then the room's picture. What follows in the same Out is live.
 func (st *step) welcome(sess *session, codes ...int) {
 	r := st.room
 	for _, o := range r.occupants {
@@ -78,6 +78,7 @@ func (st *step) welcome(sess *session, codes ...int) {
 	st.self(r, here(sess.occ), sess, st.in.ID(), codes...)
 	st.sendHistory(sess)
 	st.sendSubject(sess)
+	st.sendPicture(sess)
 }
 
 // codes tell who enters about the room (§7.2.2, §7.2.12, §10.1.1).

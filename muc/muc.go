@@ -82,10 +82,14 @@ const (
 	Configured Kind = 105 // Room, From, Settings
 	Destroyed  Kind = 106 // Room, Reason, JID of the room to go to; From, "" for one that ended by itself and may be made anew
 	Registered Kind = 107 // Room, JID, Nick that is his, "" for none any more
+	Portrayed  Kind = 108 // Room, From; words are the room's vCard, none where it has none any more
 )
 
+// State reports whether the state follows from the Words of such a fact: Apply wants them, whenever it was decided.
+func (k Kind) State() bool { return k == Subject || k == Portrayed }
+
 // Fact is what was decided. JIDs are bare. Words are as everybody got them: from the occupant, without
-// a to, with the stanza-id that ID repeats (a private message has none).
+// a to, with the stanza-id that ID repeats (a private message has none); of Portrayed they are no stanza.
 type Fact struct {
 	Kind        Kind            `json:"-"`
 	At          time.Time       `json:"-"`
@@ -175,6 +179,8 @@ const (
 	madeHistory      = 128 << 10 // bytes of history of a room that somebody created
 	maxRooms         = 1000      // that people created
 	maxRoomsEach     = 50        // that one of them created
+	maxCard          = 64 << 10  // bytes of a room's vCard
+	maxCards         = 16 << 20  // bytes of all of them
 	maxTombs         = 10_000    // destroyed rooms that nobody may enter again
 	maxRelayed       = 1024      // IQs under way between occupants
 	maxRelayedEach   = 32        // of one session

@@ -297,6 +297,17 @@ func TestBounds(t *testing.T) {
 	if got := condition("carol@agents.example/phone"); got != "modify/bad-request" {
 		t.Errorf("too many items: %s", got)
 	}
+	for card, want := range map[string]string{big[:maxCard]: "modify/policy-violation", big[:maxCard-100]: ""} {
+		g.send("olga@agents.example/x", stanza.New("", "iq", "type", "set", "to", "lobby@desk.example").Add(stanza.New(nsVCard, "vCard").Add(stanza.Text(nsVCard, "NOTE", card))))
+		if got := strings.Trim(condition("olga@agents.example/x"), "/"); got != want {
+			t.Errorf("a vCard of %d bytes: %q", len(card), got)
+		}
+	}
+	g.s.rooms["cabinet"].cardBytes = maxCards // as if many rooms had one
+	g.send("olga@agents.example/x", parse(t, `<iq type='set' to='lobby@desk.example'><vCard xmlns='vcard-temp'><FN>x</FN></vCard></iq>`))
+	if got := condition("olga@agents.example/x"); got != "wait/resource-constraint" {
+		t.Errorf("too many vCards: %s", got)
+	}
 	h := history{limit: 1000, most: historyBytes}
 	for range 40 {
 		h.add(Fact{Words: stanza.Text("", "body", big[:100<<10])})

@@ -182,13 +182,18 @@ func (st *step) settled(was Settings) {
 		}
 	}
 	if codes := noticed(was, r.set); len(codes) > 0 {
-		x := stanza.New(nsUser, "x")
-		for _, c := range codes {
-			x.Add(status(c))
-		}
-		m := stanza.New("", "message", "type", "groupchat", "from", string(r.jid), "id", st.id)
-		st.out.send(m.Add(x), r.everyone()...)
+		st.announce(codes...)
 	}
+}
+
+// announce tells all who are in the room, by codes, what has changed of it.
+func (st *step) announce(codes ...int) {
+	x := stanza.New(nsUser, "x")
+	for _, c := range codes {
+		x.Add(status(c))
+	}
+	m := stanza.New("", "message", "type", "groupchat", "from", string(st.room.jid), "id", st.id)
+	st.out.send(m.Add(x), st.room.everyone()...)
 }
 
 // noticed are the codes of a change: those of §10.2.1, and 104 for whatever else changed.

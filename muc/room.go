@@ -28,6 +28,9 @@ type room struct {
 	chosen    map[string]string     // nicks that people registered, by bare JID
 	chosenBy  map[string]string     // and whose they are, by folded nick
 	topic     topic
+	card      *stanza.Element // that an owner gave it, nil for none
+	cardBytes int
+	picture   string // hash of the one in it
 	past      history
 	desk      *occupant   // the service's own, nil for none
 	occupants []*occupant // in the order of entry

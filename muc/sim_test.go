@@ -62,7 +62,7 @@ func (m *simulation) act(c *client) string {
 	room := local + "@desk.example"
 	to := room + "/" + nick
 	var xml string
-	switch m.rng.IntN(18) {
+	switch m.rng.IntN(19) {
 	case 0, 1, 2:
 		xml = fmt.Sprintf(`<presence id='j' to='%s'><x xmlns='%s'/><show>%s</show></presence>`, to, nsMUC, m.show())
 	case 3, 4:
@@ -96,6 +96,9 @@ func (m *simulation) act(c *client) string {
 	case 16:
 		xml = fmt.Sprintf(`<iq type='set' id='r' to='%s'><query xmlns='%s'><x xmlns='%s' type='submit'><field var='%s'><value>%s</value></field></x></query></iq>`,
 			room, nsRegister, nsForm, fieldNick, nick)
+	case 18:
+		photo := []string{"", "<PHOTO><BINVAL>AAAA</BINVAL></PHOTO>", "<PHOTO><BINVAL>BBBB</BINVAL></PHOTO>"}[m.rng.IntN(3)]
+		xml = fmt.Sprintf(`<iq type='set' id='v' to='%s'><vCard xmlns='%s'>%s</vCard></iq>`, room, nsVCard, photo)
 	case 17:
 		what := "<x xmlns='jabber:x:data' type='cancel'/>"
 		if m.rng.IntN(4) == 0 && local == "den" { // else there would be nothing left to destroy
@@ -103,7 +106,7 @@ func (m *simulation) act(c *client) string {
 		}
 		xml = fmt.Sprintf(`<iq type='set' id='d' to='%s'><query xmlns='%s'>%s</query></iq>`, room, nsOwner, what)
 	}
-	if r := m.s.rooms[local]; r != nil && r.maker != "" && strings.Contains(xml, nsOwner) {
+	if r := m.s.rooms[local]; r != nil && r.maker != "" && (strings.Contains(xml, nsOwner) || strings.Contains(xml, nsVCard)) {
 		for _, x := range m.clients {
 			if string(x.jid.Bare()) == r.maker { // others are refused most of the time
 				c = x
@@ -189,6 +192,12 @@ func (m *simulation) see(c *client, e *stanza.Element, after string) {
 		return
 	}
 	nick, item := e.From().Resource(), x.Child(nsUser, "item")
+	if nick == "" && e.Has(nsUpdate, "x") {
+		if r := m.s.rooms[room]; r == nil || r.picture != e.Child(nsUpdate, "x").ChildText(nsUpdate, "photo") || !v.in {
+			m.t.Fatalf("%s\n%s received %s", after, c.jid, e)
+		}
+		return
+	}
 	codes := ""
 	for s := range x.Elements() {
 		codes += " " + s.Attr("code")
@@ -230,7 +239,7 @@ func TestSimulation(t *testing.T) {
 		for _, f := range slices.Concat(facts[:]...) {
 			kinds[f.Kind]++
 		}
-		for _, k := range []Kind{Message, Private, Affiliated, Created, Configured, Destroyed, Registered} {
+		for _, k := range []Kind{Message, Private, Affiliated, Created, Configured, Destroyed, Registered, Portrayed} {
 			if kinds[k] < 10 {
 				t.Errorf("%d facts of kind %d: %v", kinds[k], k, kinds)
 			}
@@ -302,6 +311,7 @@ func FuzzStep(f *testing.F) {
 		f.Add(x, uint8(1))
 		f.Add(x, uint8(3))
 	}
+	f.Add(`<iq type='set' to='lobby@desk.example'><vCard xmlns='vcard-temp'><PHOTO><BINVAL>AAAA</BINVAL></PHOTO></vCard></iq>`, uint8(3))
 	f.Add(`<iq to='lobby@desk.example'><x/></iq>`, uint8(2))
 	f.Add(`<iq type='result' to='lobby@desk.example/Anna'>text</iq>`, uint8(1))
 	f.Add(`<presence to='@desk.example/'/>`, uint8(2))

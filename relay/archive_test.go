@@ -382,3 +382,31 @@ func TestArchiveUnreadable(t *testing.T) {
 		}
 	}
 }
+
+// TestRoomsAfterACrash: what a room's subject and vCard are follows from the log alone, where no snapshot was written.
+func TestRoomsAfterACrash(t *testing.T) {
+	t.Parallel()
+	r := stopped(t)
+	card := stanza.New("vcard-temp", "vCard").Add(stanza.Text("vcard-temp", "FN", "Us"))
+	subject := stanza.New("", "message", "type", "groupchat").Add(stanza.Text("", "subject", "Today"))
+	r.tickClock()
+	r.rooming(muc.Out{Facts: []muc.Fact{{Kind: muc.Portrayed, Room: lobby, Words: card}, {Kind: muc.Subject, Room: lobby, Words: subject}}})
+	if r.commit(); r.broken != nil {
+		t.Fatal(r.broken)
+	}
+	r.store.Close()
+	again, err := New(r.file, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.store.Close()
+	for payload, want := range map[*stanza.Element]string{
+		stanza.New("vcard-temp", "vCard"):       "<FN>Us</FN>",
+		stanza.New(stanza.NSDiscoInfo, "query"): "<value>Today</value>",
+	} {
+		ask := stanza.New("", "iq", "type", "get", "id", "1", "from", asker, "to", "lobby@"+r.cfg.Desk.Domain).Add(payload)
+		if out := again.rooms.Step(again.now, ask, "1"); len(out.Send) != 1 || !strings.Contains(out.Send[0].Stanza.String(), want) {
+			t.Errorf("without %s: %v", want, out.Send)
+		}
+	}
+}

@@ -80,7 +80,7 @@ func (r *Relay) replay(rec store.Record) error {
 			err = r.desk.Apply(f)
 		}
 	case rec.Kind < 200:
-		if muc.Kind(rec.Kind) == muc.Subject { // replay leaves words out, but this one is state
+		if muc.Kind(rec.Kind).State() { // replay leaves words out
 			rec.Content, _, err = r.store.Content(rec.Seq)
 		}
 		var f muc.Fact
