@@ -268,6 +268,7 @@ func (st *step) perform(who actor, orders []order) {
 	var gone []notice
 	var changed []*occupant
 	var invited []stanza.JID
+	var absent []order
 	raised := map[*occupant]bool{}
 	for _, o := range orders {
 		how := notice{actor: who.nick(), reason: o.reason}
@@ -288,9 +289,14 @@ func (st *step) perform(who actor, orders []order) {
 		if before == o.affiliation {
 			continue
 		}
+		there := r.inside(o.jid)
 		st.decide(Fact{Kind: Affiliated, Room: r.local, JID: string(o.jid), Affiliation: o.affiliation, From: string(who.bare)})
-		if before < Member && o.affiliation >= Member && o.jid.Local() != "" && r.set.MembersOnly {
+		switch {
+		case o.jid.Local() == "", o.jid == who.bare:
+		case before < Member && o.affiliation >= Member && r.set.MembersOnly:
 			invited = append(invited, o.jid) // §9.3; he cannot be in the room yet
+		case !there && max(before, o.affiliation) >= Member: // others are to learn nothing of the room
+			absent = append(absent, o)
 		}
 		g, c := st.reaffiliate(how, raised)
 		gone, changed = append(gone, g...), append(changed, c...)
@@ -307,9 +313,21 @@ func (st *step) perform(who actor, orders []order) {
 	for i, jid := range invited {
 		st.invite(jid, who, "", nil, i)
 	}
+	for _, o := range absent {
+		st.ranked(o)
+	}
 	if r.named {
 		st.recheck()
 	}
+}
+
+// ranked tells somebody who is not in the room what he is there now (§18.1).
+func (st *step) ranked(o order) {
+	item := stanza.New(nsUser, "item", "affiliation", o.affiliation.String(), "role", noRole.String(), "jid", string(o.jid))
+	if o.reason != "" {
+		item.Add(stanza.Text(nsUser, "reason", o.reason))
+	}
+	st.send(o.jid, stanza.New("", "message", "from", string(st.room.jid), "id", st.id).Add(stanza.New(nsUser, "x").Add(item, status(101))))
 }
 
 // recheck takes those out of rooms for everybody who, by a change in a room of the config, are not of the
