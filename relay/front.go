@@ -416,9 +416,13 @@ func (r *Relay) tellCustomer(t *thread, v texts.Voice, text string) {
 	}
 }
 
-// tellWith is tellCustomer for a text that offers something beside its words.
+// tellWith is tellCustomer for a text that offers something beside its words. Forms go to visitors of the page alone: nothing
+// says of another client whether it shows one in a chat, and Profanity 0.13 shows the form of a message instead of its words.
 func (r *Relay) tellWith(t *thread, v texts.Voice, w *words) {
 	w.Lang = v.Lang
+	if t.customer.Bare.Domain() != r.cfg.Web.Host {
+		w.Blank = nil
+	}
 	r.mirror(t, r.note(store.Customers, t.archive, &entry{kind: kindTold, own: own{Thread: t.N}, words: w}))
 }
 
