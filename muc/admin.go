@@ -289,6 +289,12 @@ func (st *step) perform(who actor, orders []order) {
 		if before == o.affiliation {
 			continue
 		}
+		if o.affiliation < Member && r.chosen[string(o.jid)] != "" {
+			st.decide(Fact{Kind: Registered, Room: r.local, JID: string(o.jid)}) // only members have one
+		}
+		if o.affiliation >= Member {
+			delete(r.applicants, o.jid)
+		}
 		there := r.inside(o.jid)
 		st.decide(Fact{Kind: Affiliated, Room: r.local, JID: string(o.jid), Affiliation: o.affiliation, From: string(who.bare)})
 		switch {
@@ -301,7 +307,9 @@ func (st *step) perform(who actor, orders []order) {
 		g, c := st.reaffiliate(how, raised)
 		gone, changed = append(gone, g...), append(changed, c...)
 	}
-	_ = st.result()
+	if st.in.Local == "iq" {
+		_ = st.result()
+	}
 	for _, n := range gone {
 		st.others(r, n, nil)
 	}

@@ -179,6 +179,7 @@ const (
 	madeHistory      = 128 << 10 // bytes of history of a room that somebody created
 	maxRooms         = 1000      // that people created
 	maxRoomsEach     = 50        // that one of them created
+	maxApplicants    = 100       // who wait for an admin to make them members, a room
 	maxCard          = 64 << 10  // bytes of a room's vCard
 	maxCards         = 16 << 20  // bytes of all of them
 	maxTombs         = 10_000    // destroyed rooms that nobody may enter again

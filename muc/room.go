@@ -10,33 +10,34 @@ import (
 
 // room is a room: occupants by nick, and sessions of each by full JID.
 type room struct {
-	local     string
-	jid       stanza.JID
-	open      bool // it is there; else only its facts are kept, in case the config names it again
-	named     bool // by the config; else somebody created it
-	hosted    bool // named, but the caller opens and ends it
-	mute      bool // nobody may speak
-	locked    bool // not configured yet: for its owners only
-	edited    bool // configured at runtime
-	maker     string
-	since     time.Time // when it was created
-	set       Settings
-	rank      ranks
-	yields    func(jid string) bool // or nil
-	nicks     map[string]string     // forced, by bare JID
-	reserved  map[string]bool       // looks of nicks that nobody else may take
-	chosen    map[string]string     // nicks that people registered, by bare JID
-	chosenBy  map[string]string     // and whose they are, by folded nick
-	topic     topic
-	card      *stanza.Element // that an owner gave it, nil for none
-	cardBytes int
-	picture   string // hash of the one in it
-	past      history
-	desk      *occupant   // the service's own, nil for none
-	occupants []*occupant // in the order of entry
-	byNick    map[string]*occupant
-	sessions  map[stanza.JID]*session
-	hats      map[stanza.JID][]Hat // by bare JID
+	local      string
+	jid        stanza.JID
+	open       bool // it is there; else only its facts are kept, in case the config names it again
+	named      bool // by the config; else somebody created it
+	hosted     bool // named, but the caller opens and ends it
+	mute       bool // nobody may speak
+	locked     bool // not configured yet: for its owners only
+	edited     bool // configured at runtime
+	maker      string
+	since      time.Time // when it was created
+	set        Settings
+	rank       ranks
+	yields     func(jid string) bool // or nil
+	nicks      map[string]string     // forced, by bare JID
+	reserved   map[string]bool       // looks of nicks that nobody else may take
+	chosen     map[string]string     // nicks that people registered, by bare JID
+	chosenBy   map[string]string     // and whose they are, by folded nick
+	applicants map[stanza.JID]applicant
+	topic      topic
+	card       *stanza.Element // that an owner gave it, nil for none
+	cardBytes  int
+	picture    string // hash of the one in it
+	past       history
+	desk       *occupant   // the service's own, nil for none
+	occupants  []*occupant // in the order of entry
+	byNick     map[string]*occupant
+	sessions   map[stanza.JID]*session
+	hats       map[stanza.JID][]Hat // by bare JID
 }
 
 // newRoom returns the room of that name, which may be known from its facts.

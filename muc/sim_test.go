@@ -62,7 +62,7 @@ func (m *simulation) act(c *client) string {
 	room := local + "@desk.example"
 	to := room + "/" + nick
 	var xml string
-	switch m.rng.IntN(19) {
+	switch m.rng.IntN(20) {
 	case 0, 1, 2:
 		xml = fmt.Sprintf(`<presence id='j' to='%s'><x xmlns='%s'/><show>%s</show></presence>`, to, nsMUC, m.show())
 	case 3, 4:
@@ -96,6 +96,10 @@ func (m *simulation) act(c *client) string {
 	case 16:
 		xml = fmt.Sprintf(`<iq type='set' id='r' to='%s'><query xmlns='%s'><x xmlns='%s' type='submit'><field var='%s'><value>%s</value></field></x></query></iq>`,
 			room, nsRegister, nsForm, fieldNick, nick)
+	case 19:
+		target := m.clients[m.rng.IntN(len(m.clients))].jid.Bare()
+		xml = fmt.Sprintf(`<message to='%s'><x xmlns='%s' type='submit'><field var='FORM_TYPE'><value>%s</value></field><field var='%s'><value>%s</value></field><field var='%s'><value>%s</value></field><field var='%s'><value>%d</value></field></x></message>`,
+			room, nsForm, registerForm, fieldWho, target, fieldNick, nick, fieldAllow, m.rng.IntN(4))
 	case 18:
 		photo := []string{"", "<PHOTO><BINVAL>AAAA</BINVAL></PHOTO>", "<PHOTO><BINVAL>BBBB</BINVAL></PHOTO>"}[m.rng.IntN(3)]
 		xml = fmt.Sprintf(`<iq type='set' id='v' to='%s'><vCard xmlns='%s'>%s</vCard></iq>`, room, nsVCard, photo)
@@ -106,7 +110,7 @@ func (m *simulation) act(c *client) string {
 		}
 		xml = fmt.Sprintf(`<iq type='set' id='d' to='%s'><query xmlns='%s'>%s</query></iq>`, room, nsOwner, what)
 	}
-	if r := m.s.rooms[local]; r != nil && r.maker != "" && (strings.Contains(xml, nsOwner) || strings.Contains(xml, nsVCard)) {
+	if r := m.s.rooms[local]; r != nil && r.maker != "" && (strings.Contains(xml, nsOwner) || strings.Contains(xml, nsVCard) || strings.Contains(xml, fieldAllow)) {
 		for _, x := range m.clients {
 			if string(x.jid.Bare()) == r.maker { // others are refused most of the time
 				c = x
@@ -182,7 +186,7 @@ func (m *simulation) picture(room string, by stanza.JID) map[string]string {
 // see is what a client makes of a stanza.
 func (m *simulation) see(c *client, e *stanza.Element, after string) {
 	x := e.Child(nsUser, "x")
-	invited := x.Has(nsUser, "invite")
+	invited := x.Has(nsUser, "invite") || strings.Contains(x.String(), "code='101'")
 	room := e.From().Local()
 	v := c.view(room)
 	if e.Local != "presence" || e.Type() == "error" || e.Type() == "unsubscribed" {

@@ -79,7 +79,7 @@ func (st *step) strangerIQ() error {
 		return errNotFound
 	}
 	if q.Space == nsRegister && st.s.listed(st.room, st.from.Bare()) {
-		return errNotAllowed // §7.10
+		return st.handle(atRoom) // §7.10
 	}
 	return errForbidden
 }

@@ -17,7 +17,7 @@ var extensionOf = map[string]string{
 	stanza.NSDiscoInfo: "0030", stanza.NSDiscoItems: "0030", stanza.NSPing: "0199", stanza.NSMAM: "0313",
 	nsStates: "0085", nsReceipts: "0184", nsMarkers: "0333", nsCorrect: "0308", nsReactions: "0444", nsReply: "0461", nsFallback: "0428",
 	nsRetract: "0424", nsOOB: "0066", nsCommands: "0050", nsCaps: "0115", nsForm: "0004", nsClaim: "",
-	"vcard-temp": "0054", "jabber:iq:version": "0092", "jabber:iq:register": "0045",
+	"vcard-temp": "0054", "jabber:iq:version": "0092", "jabber:iq:register": "0077",
 	"http://jabber.org/protocol/muc": "0045", "http://jabber.org/protocol/rsm": "0059",
 	"urn:xmpp:mam:2#extended": "0313", "urn:xmpp:message-moderate:0": "0425", "urn:xmpp:message-moderate:1": "0425",
 	"urn:xmpp:message-retract:0": "0424", "urn:xmpp:message-retract:1#tombstone": "0424", "urn:xmpp:sid:0": "0359", "urn:xmpp:occupant-id:0": "0421", "urn:xmpp:hats:0": "0317",
