@@ -215,3 +215,21 @@ func TestStaffChanges(t *testing.T) {
 		clear(g.inbox)
 	}
 }
+
+// TestNobodyLooksLikeAGuest: who is admitted to a hosted room under a nick of his own choice is not taken for the customer in it.
+func TestNobodyLooksLikeAGuest(t *testing.T) {
+	t.Parallel()
+	g := hostedStage(t)
+	rc := caseRoom()
+	rc.Affiliations["bob@agents.example"] = Member
+	g.take(g.s.Host(g.now, rc))
+	g.send(bob, join("x").Set("to", "case.7@desk.example/Аlice (сustomer)"))
+	if got := g.inbox[bob]; len(got) != 1 || !strings.Contains(got[0].String(), "<conflict ") {
+		t.Errorf("as good as the customer's name gives %v", got)
+	}
+	clear(g.inbox)
+	g.send(bob, join("x").Set("to", "case.7@desk.example/Alicia"))
+	if _, in := g.s.Session("case.7", bob); !in {
+		t.Error("another name is refused, too")
+	}
+}

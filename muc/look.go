@@ -12,6 +12,21 @@ import (
 // Latin ones, and digits beside letters. It holds the letters that are alike in most fonts, not all of Unicode's table of
 // confusables (UTS #39), and a name is never refused for its script. A name of signs alone looks like itself.
 func Look(name string) string {
+	letters := drawnAs(name, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+	if letters == "" {
+		return fold(name)
+	}
+	return letters
+}
+
+// outline is what a nick looks like beside others in the same room: as Look, but signs and blanks count, so that a client
+// that appends _ to a nick which is taken gets in.
+func outline(nick string) string {
+	return drawnAs(nick, func(r rune) bool { return !(r >= 0x300 && r < 0x370) }) // all but accents
+}
+
+// drawnAs maps all that looks alike in the name to one of its kind, and keeps only that.
+func drawnAs(name string, keeps func(rune) bool) string {
 	var b strings.Builder
 	for _, r := range norm.NFKD.String(name) {
 		if s, ok := alike[r]; ok {
@@ -22,13 +37,10 @@ func Look(name string) string {
 			switch s, ok := alike[c]; {
 			case ok:
 				b.WriteString(s)
-			case unicode.IsLetter(c) || unicode.IsDigit(c):
+			case keeps(c):
 				b.WriteRune(c)
 			}
 		}
-	}
-	if b.Len() == 0 {
-		return fold(name)
 	}
 	return drawn.Replace(b.String())
 }

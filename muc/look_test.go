@@ -2,6 +2,22 @@ package muc
 
 import "testing"
 
+// TestOutline: nicks of people in one room are held apart by signs, not by letters that look alike.
+func TestOutline(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{"Dave", "Dаve", true}, {"Dave", "DAVÉ", true}, {"Bill", "B1ll", true}, {"Dave", "Dave_", false}, {"Dave", "Da ve", false},
+		{"Dave", "Dave 2", false}, {"कि", "की", false}, {"★", "☆", false},
+	} {
+		if got := outline(c.a) == outline(c.b); got != c.same {
+			t.Errorf("%q looks like %q beside it: %v (%q, %q)", c.a, c.b, got, outline(c.a), outline(c.b))
+		}
+	}
+}
+
 func TestLook(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

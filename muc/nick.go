@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -32,7 +33,7 @@ func (r *room) nickFor(bare stanza.JID, asked string) (string, error) {
 	if !ok {
 		return "", errMalformed
 	}
-	if owner, kept := r.chosenBy[fold(nick)]; kept && owner != string(bare) || r.reserved[Look(nick)] || r.taken(bare, nick) {
+	if r.reserved[Look(nick)] || r.anothers(bare, nick) {
 		return "", errConflict
 	}
 	if o := r.byNick[fold(nick)]; o != nil {
@@ -41,7 +42,14 @@ func (r *room) nickFor(bare stanza.JID, asked string) (string, error) {
 	return nick, nil
 }
 
-// taken reports whether the nick is somebody else's now.
+// anothers reports whether the nick, or one that looks like it, is somebody else's: registered, or in the room.
+func (r *room) anothers(bare stanza.JID, nick string) bool {
+	look := outline(nick)
+	owner, kept := r.chosenBy[look]
+	return kept && owner != string(bare) || slices.ContainsFunc(r.occupants, func(o *occupant) bool { return o.bare != bare && o.look == look })
+}
+
+// taken reports whether exactly the nick is somebody else's now.
 func (r *room) taken(bare stanza.JID, nick string) bool {
 	o := r.byNick[fold(nick)]
 	return o != nil && o.bare != bare

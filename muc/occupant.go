@@ -36,6 +36,7 @@ func affiliationNamed(name string) (Affiliation, bool) {
 // occupant is a nick in a room; all its sessions are of one person.
 type occupant struct {
 	nick        string
+	look        string     // outline of it
 	bare        stanza.JID // "" for the service's own, and for guests
 	guest       bool       // the caller speaks for him
 	affiliation Affiliation

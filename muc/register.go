@@ -103,7 +103,7 @@ func (r *room) reservable(bare stanza.JID, nick string) error {
 	if forced := r.nicks[string(bare)]; forced != "" && forced != nick {
 		return errAcceptable
 	}
-	if owner, kept := r.chosenBy[fold(nick)]; r.reserved[Look(nick)] && r.nicks[string(bare)] == "" || kept && owner != string(bare) || r.taken(bare, nick) {
+	if r.reserved[Look(nick)] && r.nicks[string(bare)] == "" || r.anothers(bare, nick) {
 		return errConflict
 	}
 	if len(r.chosen) >= maxGranted || len(r.rank.granted) >= maxGranted {
@@ -233,12 +233,12 @@ func (st *step) unregister() error {
 }
 
 func (r *room) applyRegistered(f Fact) {
-	if old := r.chosen[f.JID]; old != "" {
-		delete(r.chosenBy, fold(old))
+	if look := outline(r.chosen[f.JID]); r.chosenBy[look] == f.JID {
+		delete(r.chosenBy, look)
 	}
 	delete(r.chosen, f.JID)
 	if f.Nick != "" {
 		r.chosen[f.JID] = f.Nick
-		r.chosenBy[fold(f.Nick)] = f.JID
+		r.chosenBy[outline(f.Nick)] = f.JID
 	}
 }

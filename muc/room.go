@@ -26,7 +26,7 @@ type room struct {
 	nicks      map[string]string     // forced, by bare JID
 	reserved   map[string]bool       // looks of nicks that nobody else may take
 	chosen     map[string]string     // nicks that people registered, by bare JID
-	chosenBy   map[string]string     // and whose they are, by folded nick
+	chosenBy   map[string]string     // and whose they are, by outline
 	applicants map[stanza.JID]applicant
 	topic      topic
 	card       *stanza.Element // that an owner gave it, nil for none
@@ -96,7 +96,7 @@ func (r *room) people(rc RoomConfig) {
 
 // settle puts an occupant without sessions into the room.
 func (r *room) settle(s *Service, o *occupant) *occupant {
-	o.id = s.occupantID(r, o.bare)
+	o.id, o.look = s.occupantID(r, o.bare), outline(o.nick)
 	r.occupants = append(r.occupants, o)
 	r.byNick[fold(o.nick)] = o
 	return o
