@@ -165,6 +165,7 @@ func TestHostedIsHidden(t *testing.T) {
 			var answers []string
 			for _, room := range []string{"case.7", "case.8"} {
 				before := len(g.facts)
+				g.now = g.now.Add(strangerEvery)
 				g.send(who, parse(t, fmt.Sprintf(p, room+"@desk.example")))
 				if len(g.facts) != before {
 					t.Fatalf("%s changed something by %s", who, p)

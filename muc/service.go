@@ -28,6 +28,8 @@ type Service struct {
 	reserved func(string) bool
 	nicks    map[string]string
 	tombs    tombs
+
+	strangers, domains, presences rates
 }
 
 // people takes over who may do what in the service as a whole.
@@ -75,6 +77,10 @@ func New(cfg Config, salt []byte) *Service {
 		reserved: cfg.Reserved,
 		nicks:    map[string]string{},
 		tombs:    tombs{byName: map[string]tomb{}},
+
+		strangers: newRates(strangerBurst, strangerEvery),
+		domains:   newRates(domainBurst, domainEvery),
+		presences: newRates(presenceBurst, presenceEvery),
 	}
 	s.people(cfg)
 	if s.limit == 0 {
@@ -118,6 +124,9 @@ func (s *Service) Step(now time.Time, in *stanza.Element, id string) Out {
 		return Out{} // nobody to answer, or nobody to answer as
 	}
 	st.expireRelayed()
+	if !st.heard() {
+		return st.out
+	}
 	if err := st.route(); err != nil {
 		st.refuse(err)
 	}
@@ -185,6 +194,9 @@ func (st *step) routePresence() error {
 	if typ == "subscribe" { // to anything here: never granted, nothing told
 		st.send(st.from, stanza.New("", "presence", "type", "unsubscribed", "from", string(st.to.Bare()), "id", st.in.ID()))
 		return nil
+	}
+	if typ == "" && st.to.Local() != "" && !st.s.presences.take(string(st.from.Bare()), st.now) {
+		return errSlower
 	}
 	sess := st.session()
 	switch {

@@ -381,6 +381,7 @@ func BenchmarkJoinInto50(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
+		now = now.Add(presenceEvery)
 		if out := s.Step(now, join("New").Set("from", "new@partner.example/x"), "id"); len(out.Send) < 57 {
 			b.Fatal(len(out.Send))
 		}
