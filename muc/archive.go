@@ -251,7 +251,8 @@ func end(name string, f *Fact) *stanza.Element {
 }
 
 // forwarded is a message as its room's archive shows it (XEP-0313 §6.1.2): without a to, and with the speaker's address
-// for who may see it.
+// for who may see it. Without a body Converse.js 14 would take that for a change of affiliation, and write what is meant
+// for the speaker alone to the room.
 func (s *Service) forwarded(r *room, it *Item, sees bool) *stanza.Element {
 	f, m := &it.Fact, it.Fact.Words
 	switch {
@@ -260,7 +261,7 @@ func (s *Service) forwarded(r *room, it *Item, sees bool) *stanza.Element {
 	case it.Retraction != nil:
 		m = tombstone(m, it.Retraction)
 	}
-	if bare := stanza.JID(f.From); sees && bare != "" && m.From().Resource() != "" {
+	if bare := stanza.JID(f.From); sees && bare != "" && m.From().Resource() != "" && m.Has("", "body") {
 		as := s.standing(r, bare)
 		m.Add(stanza.New(nsUser, "x").Add(stanza.New(nsUser, "item", "affiliation", as.String(),
 			"role", r.usualRole(as).String(), "jid", string(bare))))
