@@ -90,7 +90,7 @@ func TestHosted(t *testing.T) {
 	} {
 		before := len(g.facts)
 		g.send(anna, parse(t, x))
-		if got := g.inbox[anna]; len(got) != 1 || got[0].Type() != "error" || len(g.facts) != before {
+		if got := g.inbox[anna]; len(got) == 0 || got[0].Type() != "error" || len(g.facts) != before {
 			t.Errorf("%s gives %v, facts %+v", x, got, g.facts[before:])
 		}
 		clear(g.inbox)

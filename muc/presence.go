@@ -161,7 +161,10 @@ func (st *step) changePresence(sess *session) error {
 	want := st.to.Resource()
 	nick, err := st.renamed(sess, want)
 	if err != nil {
-		return err
+		// Converse.js 14 takes every refusal for the end: that its user is still here brings the room back.
+		st.refuse(err)
+		st.self(st.room, here(sess.occ), sess, "")
+		return nil
 	}
 	news := sess.addressed(want)
 	changed := st.accept(sess)
