@@ -55,7 +55,7 @@ func (r *room) inherit(s *Service) {
 	clear(r.reserved)
 	for jid, nick := range s.nicks {
 		r.nicks[jid] = nick
-		r.reserved[Look(nick)] = true
+		r.reserved[Look(nick)] = fold(nick)
 	}
 }
 

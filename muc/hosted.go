@@ -57,11 +57,11 @@ func (s *Service) Host(now time.Time, rc RoomConfig) Out {
 }
 
 // reservedFor are the looks of nicks that nobody else may take; hosted rooms share one table.
-func (s *Service) reservedFor(nicks map[string]string) map[string]bool {
+func (s *Service) reservedFor(nicks map[string]string) map[string]string {
 	if len(s.folded) != len(nicks) {
-		s.folded = make(map[string]bool, len(nicks))
+		s.folded = make(map[string]string, len(nicks))
 		for _, nick := range nicks {
-			s.folded[Look(nick)] = true
+			s.folded[Look(nick)] = fold(nick)
 		}
 	}
 	return s.folded

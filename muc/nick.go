@@ -33,13 +33,28 @@ func (r *room) nickFor(bare stanza.JID, asked string) (string, error) {
 	if !ok {
 		return "", errMalformed
 	}
-	if r.reserved[Look(nick)] || r.anothers(bare, nick) {
+	if err := r.mayHave(nick); err != nil {
+		return "", err
+	}
+	if r.anothers(bare, nick) {
 		return "", errConflict
 	}
 	if o := r.byNick[fold(nick)]; o != nil {
 		nick = o.nick // his own, perhaps in other letters
 	}
 	return nick, nil
+}
+
+// mayHave refuses a nick that is an agent's or the desk's, or looks like one. For such a one there is no conflict, to which clients
+// append signs and try again: however many they append, it would look the same.
+func (r *room) mayHave(nick string) error {
+	switch kept, is := r.reserved[Look(nick)]; {
+	case !is:
+		return nil
+	case kept == fold(nick):
+		return errConflict
+	}
+	return errAcceptable
 }
 
 // anothers reports whether the nick, or one that looks like it, is somebody else's: registered, or in the room.

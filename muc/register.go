@@ -103,7 +103,7 @@ func (r *room) reservable(bare stanza.JID, nick string) error {
 	if forced := r.nicks[string(bare)]; forced != "" && forced != nick {
 		return errAcceptable
 	}
-	if r.reserved[Look(nick)] && r.nicks[string(bare)] == "" || r.anothers(bare, nick) {
+	if r.nicks[string(bare)] == "" && r.mayHave(nick) != nil || r.anothers(bare, nick) {
 		return errConflict
 	}
 	if len(r.chosen) >= maxGranted || len(r.rank.granted) >= maxGranted {

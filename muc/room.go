@@ -24,7 +24,7 @@ type room struct {
 	rank       ranks
 	yields     func(jid string) bool // or nil
 	nicks      map[string]string     // forced, by bare JID
-	reserved   map[string]bool       // looks of nicks that nobody else may take
+	reserved   map[string]string     // looks of nicks that nobody else may take
 	chosen     map[string]string     // nicks that people registered, by bare JID
 	chosenBy   map[string]string     // and whose they are, by outline
 	applicants map[stanza.JID]applicant
@@ -58,7 +58,7 @@ func (s *Service) draftRoom(local string) *room {
 		jid:      stanza.MakeJID(local, s.domain, ""),
 		rank:     ranks{floor: map[string]Affiliation{}, granted: map[string]Affiliation{}},
 		nicks:    map[string]string{},
-		reserved: map[string]bool{},
+		reserved: map[string]string{},
 		chosen:   map[string]string{},
 		chosenBy: map[string]string{},
 		past:     history{limit: defaultHistory, most: madeHistory},
@@ -87,10 +87,10 @@ func (r *room) people(rc RoomConfig) {
 	}
 	for jid, nick := range rc.Nicks {
 		r.nicks[strings.ToLower(jid)] = nick
-		r.reserved[Look(nick)] = true
+		r.reserved[Look(nick)] = fold(nick)
 	}
 	if r.desk != nil {
-		r.reserved[Look(r.desk.nick)] = true
+		r.reserved[Look(r.desk.nick)] = fold(r.desk.nick)
 	}
 }
 

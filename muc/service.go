@@ -15,7 +15,7 @@ type Service struct {
 	limit    int // bytes of a stanza
 	denied   map[string]bool
 	extra    []string // features that the caller answers
-	folded   map[string]bool
+	folded   map[string]string
 	past     func(room, id string) (Fact, bool)
 	salt     []byte
 	features []feature
