@@ -82,7 +82,7 @@ func (d *rosterPlay) hasRoster(when, name, want string) {
 
 const (
 	customer1 = "customer.1@" + deskDomain
-	listed1   = customer1 + " Customer #1 to Customers"
+	listed1   = customer1 + " Customer #1 both Customers"
 )
 
 // TestRosters: both versions of XEP-0356; without it nothing is set.
@@ -122,13 +122,13 @@ func TestRosterTaken(t *testing.T) {
 	d.hasRoster("given again", "anna", listed1)
 	anna := d.client("anna")
 	must(t, anna.send(stanza.New("", "iq", "type", "set", "id", "own").Add(stanza.New(nsRoster, "query").Add(
-		stanza.New(nsRoster, "item", "jid", customer1, "name", "My Alice", "subscription", "to")))))
+		stanza.New(nsRoster, "item", "jid", customer1, "name", "My Alice", "subscription", "both")))))
 	must(t, anna.send(stanza.New("", "presence", "to", customer1, "type", "subscribe")))
 	d.say("anna", customer1, "!name Alice")
 	d.say("anna", customer1, "!close")
 	d.w.restart()
 	d.say("alice", "support@"+frontDomain, "Hello once more")
-	d.hasRoster("her own", "anna", customer1+" My Alice to ")
+	d.hasRoster("her own", "anna", customer1+" My Alice both ")
 }
 
 // TestRosterGroup: the group follows the configuration, while the desk runs.
@@ -136,7 +136,7 @@ func TestRosterGroup(t *testing.T) {
 	t.Parallel()
 	d := rosterWorld(t, "urn:xmpp:privilege:2", nil)
 	for _, group := range []string{"Help", "", "Customers"} {
-		want := customer1 + " Customer #1 to " + group
+		want := customer1 + " Customer #1 both " + group
 		if group == "" {
 			want = ""
 		}
@@ -172,8 +172,8 @@ func TestRosterRefused(t *testing.T) {
 	}{
 		"broken":       {failed, failed, 1, ""},
 		"forbidden":    {&stanza.Error{Type: "auth", Condition: "forbidden"}, failed, 1, ""},
-		"no account":   {&stanza.Error{Type: "cancel", Condition: "service-unavailable"}, nil, 0, listed1 + "\ncustomer.2@" + deskDomain + " Customer #2 to Customers"},
-		"for a moment": {nil, failed, 0, listed1 + "\ncustomer.2@" + deskDomain + " Customer #2 to Customers"},
+		"no account":   {&stanza.Error{Type: "cancel", Condition: "service-unavailable"}, nil, 0, listed1 + "\ncustomer.2@" + deskDomain + " Customer #2 both Customers"},
+		"for a moment": {nil, failed, 0, listed1 + "\ncustomer.2@" + deskDomain + " Customer #2 both Customers"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := rosterWorld(t, "urn:xmpp:privilege:1", c.first)
@@ -189,7 +189,7 @@ func TestRosterRefused(t *testing.T) {
 				t.Errorf("told %d times that it refuses, not %d", n, c.warns)
 			}
 			d.w.restart()
-			d.hasRoster("restarted", "anna", customer1+" Alice to Customers\ncustomer.2@"+deskDomain+" Customer #2 to Customers")
+			d.hasRoster("restarted", "anna", customer1+" Alice both Customers\ncustomer.2@"+deskDomain+" Customer #2 both Customers")
 		})
 	}
 }
@@ -248,4 +248,20 @@ func TestTwoClients(t *testing.T) {
 	enter(fakeClient(d.w.fake, "anna@"+agentsHost+"/phone"), stanza.Text("", "show", "away"))
 	must(t, d.client("anna").send(stanza.New("", "presence", "to", "lobby@"+deskDomain+"/Anna", "type", "unavailable")))
 	who("away for 0 s (his clients say so)")
+}
+
+// TestNameFirst: an agent's client knows who a customer is before it gets his words.
+func TestNameFirst(t *testing.T) {
+	t.Parallel()
+	d := rosterWorld(t, "urn:xmpp:privilege:2", nil)
+	d.settle()
+	var order []string
+	for _, s := range d.client("anna").pending(func(s *stanza.Element) bool {
+		return s.Is(nsRoster, "query") || s.From().Bare() == customer1
+	}) {
+		order = append(order, s.Local)
+	}
+	if got := strings.Join(order, " "); got != "query presence message" {
+		t.Errorf("Anna got: %s", got)
+	}
 }

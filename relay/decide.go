@@ -56,12 +56,15 @@ func (r *Relay) fact(f *dispatch.Fact, u *utterance, later []dispatch.Fact) {
 			e.words = u.words // why
 		}
 	}
+	t := r.thread(f.Thread)
+	if f.Kind == dispatch.Assigned || f.Kind == dispatch.Joined {
+		r.reshow(t) // before the words, so that a client knows the name when they come
+	}
 	r.note(store.Agents, archive, e)
 	r.stale = true
 	if f.Kind == dispatch.HoursSet {
 		r.turned(f)
 	}
-	t := r.thread(f.Thread)
 	if t == nil {
 		return
 	}

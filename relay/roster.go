@@ -153,7 +153,7 @@ func (r *Relay) enlist(t *thread, agent string) {
 		return
 	}
 	w.look = look
-	r.setRoster(rosterPut, t, agent, stanza.New(nsRoster, "item", "jid", string(t.contact.Bare()), "name", t.name(), "subscription", "to").Add(
+	r.setRoster(rosterPut, t, agent, stanza.New(nsRoster, "item", "jid", string(t.contact.Bare()), "name", t.name(), "subscription", "both").Add(
 		stanza.Text(nsRoster, "group", r.cfg.RosterGroup)))
 }
 

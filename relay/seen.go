@@ -18,19 +18,25 @@ const (
 	movesWithin  = time.Minute
 )
 
-// contactPresence: a contact accepts subscriptions, and answers probes.
+// contactPresence: a contact accepts subscriptions, and answers probes. It subscribes in turn: Gajim tells of typing only who may
+// see its user's presence. That presence itself is nobody's business here; the desk's own contact hears of it.
 func (r *Relay) contactPresence(t *thread, agent string, s *stanza.Element) {
-	from := string(t.contact.Bare())
 	switch s.Type() {
 	case "subscribe":
-		r.send(r.back, stanza.New("", "presence", "type", "subscribed", "from", from, "to", agent))
+		r.subscription(t, agent, "subscribed", "subscribe")
 		r.follow(t, agent)
 		fallthrough
 	case "probe":
 		r.send(r.back, r.contactShown(t, agent))
 	case "unsubscribe":
 		r.unfollow(t, agent)
-		r.send(r.back, stanza.New("", "presence", "type", "unsubscribed", "from", from, "to", agent))
+		r.subscription(t, agent, "unsubscribed", "unsubscribe")
+	}
+}
+
+func (r *Relay) subscription(t *thread, agent string, types ...string) {
+	for _, typ := range types {
+		r.send(r.back, stanza.New("", "presence", "type", typ, "from", string(t.contact.Bare()), "to", agent))
 	}
 }
 
@@ -210,7 +216,7 @@ func (r *Relay) reshow(t *thread) {
 func (r *Relay) unfollowed(t *thread, agent string) {
 	t.Followers = slices.DeleteFunc(slices.Clone(t.Followers), func(a string) bool { return a == agent })
 	r.saveThread(t)
-	r.send(r.back, stanza.New("", "presence", "type", "unsubscribed", "from", string(t.contact.Bare()), "to", agent))
+	r.subscription(t, agent, "unsubscribed", "unsubscribe")
 	if !slices.Contains(t.shown, agent) { // else reshow tells him that it went
 		r.send(r.back, r.contactShown(t, agent))
 	}
