@@ -45,6 +45,10 @@ func (c *client) take(s *stanza.Element) {
 	if s.Has("urn:xmpp:privilege:2", "privilege") { // Prosody says so to everybody's clients
 		return
 	}
+	if event := s.Child("http://jabber.org/protocol/pubsub#event", "event"); event != nil { // scripts see it as that
+		c.file(event.Set("from", s.Attr("from")))
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	// What a server answers to somebody who wrote to the inside repeats what he wrote.

@@ -257,11 +257,11 @@ func TestNameFirst(t *testing.T) {
 	d.settle()
 	var order []string
 	for _, s := range d.client("anna").pending(func(s *stanza.Element) bool {
-		return s.Is(nsRoster, "query") || s.From().Bare() == customer1
+		return s.Is(nsRoster, "query") || s.Local == "event" || s.From().Bare() == customer1
 	}) {
 		order = append(order, s.Local)
 	}
-	if got := strings.Join(order, " "); got != "query presence message" {
+	if got := strings.Join(order, " "); got != "query presence event message" {
 		t.Errorf("Anna got: %s", got)
 	}
 }

@@ -306,6 +306,10 @@ var deskFeatures = append([]string{nsCommands}, contactFeatures...)
 // contactIQ answers for the customer's client. A device list is "not there" at once, so that no client waits for
 // one or encrypts to nobody.
 func (r *Relay) contactIQ(t *thread, s *stanza.Element) {
+	if q := s.First(); s.Type() == "get" && q.Is(nsPubSub, "pubsub") && q.Child(nsPubSub, "items").Attr("node") == stanza.NSNick {
+		r.send(r.back, stanza.Result(s).Add(stanza.New(nsPubSub, "pubsub").Add(nameItem(nsPubSub, t))))
+		return
+	}
 	f := &customerFace
 	if s.To().Resource() == "" {
 		f = &face{"account", "registered", t.name(), deskFeatures}

@@ -29,7 +29,7 @@ func personIQ(s *stanza.Element, f *face, name string) *stanza.Element {
 	case s.Type() == "get" && q.Is("jabber:iq:version", "query"):
 		return stanza.Result(s).Add(stanza.New("jabber:iq:version", "query").Add(
 			stanza.Text("jabber:iq:version", "name", "frontdesk"), stanza.Text("jabber:iq:version", "version", "1")))
-	case q.Is("http://jabber.org/protocol/pubsub", "pubsub"):
+	case q.Is(nsPubSub, "pubsub"):
 		return stanza.Error{Type: "cancel", Condition: "item-not-found"}.Reply(s)
 	}
 	return stanza.Error{Type: "cancel", Condition: "service-unavailable"}.Reply(s)

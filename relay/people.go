@@ -104,6 +104,7 @@ type thread struct {
 	hosted   bool      // its case room is open
 
 	look               string   // what agents' clients were last told of the customer
+	named              string   // and what he is called
 	shown              []string // the agents who were
 	composing          bool     // as the customer was last told
 	againFrom, againAt uint64   // what a client that is gone bounced has gone out again: from which record on, and at which

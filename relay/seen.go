@@ -27,7 +27,7 @@ func (r *Relay) contactPresence(t *thread, agent string, s *stanza.Element) {
 		r.follow(t, agent)
 		fallthrough
 	case "probe":
-		r.send(r.back, r.contactShown(t, agent))
+		r.showContact(t, agent)
 	case "unsubscribe":
 		r.unfollow(t, agent)
 		r.subscription(t, agent, "unsubscribed", "unsubscribe")
@@ -78,7 +78,7 @@ func (r *Relay) viewers(t *thread) []string {
 }
 
 // contactShown is a contact's presence as an agent, or one client of his, sees it: whether the customer is there, how it stands
-// with the conversation, his name, what the contact can do. Who does not see it is told that it is not there.
+// with the conversation, what the contact can do. Who does not see it is told that it is not there.
 func (r *Relay) contactShown(t *thread, to string) *stanza.Element {
 	p := stanza.New("", "presence", "from", string(t.contact), "to", to)
 	if !slices.Contains(r.viewers(t), string(stanza.JID(to).Bare())) {
@@ -87,7 +87,33 @@ func (r *Relay) contactShown(t *thread, to string) *stanza.Element {
 	if show := r.customerShow(t); show != "" {
 		p.Add(stanza.Text("", "show", show))
 	}
-	return p.Add(stanza.Text("", "status", r.standing(t)), stanza.Text(stanza.NSNick, "nick", t.name()), customerFace.caps())
+	return p.Add(stanza.Text("", "status", r.standing(t)), customerFace.caps())
+}
+
+// showContact shows a contact and his name to an agent, or to one client of his.
+func (r *Relay) showContact(t *thread, to string) {
+	r.send(r.back, r.contactShown(t, to))
+	if slices.Contains(r.viewers(t), string(stanza.JID(to).Bare())) {
+		r.send(r.back, r.contactNamed(t, to))
+	}
+}
+
+const (
+	nsPubSub = "http://jabber.org/protocol/pubsub"
+	nsEvent  = nsPubSub + "#event"
+)
+
+// contactNamed tells what a contact is called, as one who publishes his name does (XEP-0172, XEP-0163): a presence must not say it, and clients keep it
+// when the contact is in no roster.
+func (r *Relay) contactNamed(t *thread, to string) *stanza.Element {
+	m := signal("headline", stanza.New(nsEvent, "event").Add(nameItem(nsEvent, t)))
+	return address(m, t.contact.Bare(), stanza.JID(to))
+}
+
+// nameItem is the name as something published.
+func nameItem(space string, t *thread) *stanza.Element {
+	return stanza.New(space, "items", "node", stanza.NSNick).Add(
+		stanza.New(space, "item", "id", "current").Add(stanza.Text(stanza.NSNick, "nick", t.name())))
 }
 
 // shows are the words of RFC 6121 §4.7.2.1, from who is there to who is not.
@@ -203,13 +229,17 @@ func (r *Relay) reshow(t *thread) {
 			r.send(r.back, r.contactShown(t, a))
 		}
 	}
-	look := t.name() + "\x00" + r.standing(t) + "\x00" + r.customerShow(t)
+	look, name := r.standing(t)+"\x00"+r.customerShow(t), t.name()
 	for _, a := range to {
-		if look != t.look || !slices.Contains(t.shown, a) {
+		isNew := !slices.Contains(t.shown, a)
+		if isNew || look != t.look {
 			r.send(r.back, r.contactShown(t, a))
 		}
+		if isNew || name != t.named {
+			r.send(r.back, r.contactNamed(t, a))
+		}
 	}
-	t.look, t.shown = look, to
+	t.look, t.named, t.shown = look, name, to
 }
 
 // unfollowed ends the subscription of an agent who may not see the thread any more.
@@ -230,7 +260,7 @@ func (r *Relay) showAll(agent string, client stanza.JID) {
 	}
 	for _, d := range r.desk.Of(agent) {
 		if t := r.thread(d.N); t != nil && !slices.Contains(t.Followers, agent) {
-			r.send(r.back, r.contactShown(t, string(client)))
+			r.showContact(t, string(client))
 		}
 	}
 }
@@ -245,7 +275,7 @@ func (r *Relay) reshowEvery() {
 	for _, n := range sortedKeys(r.threads) {
 		t := r.threads[n]
 		_, open := r.desk.Thread(n)
-		if t.look = ""; open || len(t.shown) > 0 {
+		if t.look, t.named = "", ""; open || len(t.shown) > 0 {
 			r.reshow(t)
 		}
 	}
