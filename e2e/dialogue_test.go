@@ -454,11 +454,12 @@ func (d *dialogue) same(pattern, text string, bound map[string]string) bool {
 	return true
 }
 
-// through reports whether a scene is for agents on ejabberd, or for those on another real server.
-func (s scene) through(t *testing.T, ejabberd bool) bool {
+// through reports whether a scene is for agents on ejabberd, or for those on another real server; and for two servers, which do
+// not speak to each other.
+func (s scene) through(t *testing.T, ejabberd, two bool) bool {
 	text, err := os.ReadFile(filepath.Join("testdata", s.script))
 	must(t, err)
-	return !strings.HasPrefix(string(text), map[bool]string{true: "# Not through ejabberd", false: "# Only through ejabberd"}[ejabberd])
+	return !(two && strings.HasPrefix(string(text), "# On one server")) && !strings.HasPrefix(string(text), map[bool]string{true: "# Not through ejabberd", false: "# Only through ejabberd"}[ejabberd])
 }
 
 // scenes returns the dialogues, where real is asked for only those that need no clock of their own. Those with plain

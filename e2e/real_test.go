@@ -27,7 +27,7 @@ func TestReal(t *testing.T) {
 			t.Parallel()
 			w := newReal(t, set.front, set.desk, set.one)
 			for _, s := range scenes(t, true) {
-				if !s.through(t, strings.HasSuffix(set.name, "ejabberd")) {
+				if !s.through(t, strings.HasSuffix(set.name, "ejabberd"), !set.one) {
 					continue
 				}
 				ok := t.Run(s.String(), func(t *testing.T) {
