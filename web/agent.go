@@ -1,7 +1,6 @@
 package web
 
 import (
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -35,12 +34,8 @@ func agentClient(cfg *config.Config, log *slog.Logger) http.Handler {
 	}
 	socket.doors = newDoors(socket.limits.sockets, socket.limits.perAddress)
 
-	root, err := fs.Sub(embedded, "agent")
-	if err != nil {
-		panic("web: " + err.Error())
-	}
 	mux := http.NewServeMux()
-	for name, f := range loadFiles(root) {
+	for name, f := range loadFiles(folderOf("agent")) {
 		pattern := "GET /agent/" + name
 		if name == "index.html" {
 			pattern = "GET /agent/{$}"

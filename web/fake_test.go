@@ -42,6 +42,7 @@ type fakeThread struct {
 	archive []fakeMessage
 	heard   map[string]int // id → how often it came
 	signals []string       // "composing", "displayed ID", "received ID" …
+	claims  int            // how often it was claimed, on as many connections
 
 	lang string // of the last message
 
@@ -246,6 +247,7 @@ func (d *fakeDesk) takeIQ(state *deskState, c *fakeClient, s *fakeStanza) {
 			return
 		}
 		th.client = c
+		th.claims++
 		c.send(`<iq %s type='result'><claim xmlns='urn:frontdesk:0' key='%s'/></iq>`, head, th.key)
 	case s.Query != nil:
 		if th := state.of(c); th != nil {

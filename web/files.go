@@ -18,13 +18,14 @@ type file struct {
 	kind          string // Content-Type
 	etag          string // weak: one for both encodings
 	cache         string // Cache-Control
+	open          bool   // other sites may load it
 }
 
 // loadFiles reads a whole tree that is part of the binary.
 func loadFiles(root fs.FS) map[string]file {
 	files := make(map[string]file)
 	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || path.Ext(name) == ".md" {
+		if err != nil || entry.IsDir() || path.Ext(name) == ".md" || path.Ext(name) == ".ts" {
 			return err
 		}
 		text, err := fs.ReadFile(root, name)
@@ -42,9 +43,6 @@ func loadFiles(root fs.FS) map[string]file {
 func newFile(name string, text []byte) file {
 	sum := sha256.Sum256(text)
 	f := file{plain: text, kind: contentType(name), etag: `W/"` + hex.EncodeToString(sum[:12]) + `"`, cache: "no-cache"}
-	if strings.HasPrefix(name, "vendor/") {
-		f.cache = "public, max-age=31536000, immutable" // the version is part of the name
-	}
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 	if err != nil {
@@ -80,6 +78,10 @@ func (f file) handler(policy string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setSafety(w.Header(), policy)
 		h := w.Header()
+		if f.open {
+			h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+			h.Set("Access-Control-Allow-Origin", "*")
+		}
 		h.Set("Content-Type", f.kind)
 		h.Set("ETag", f.etag)
 		h.Set("Cache-Control", f.cache)

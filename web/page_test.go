@@ -40,8 +40,12 @@ func testConfig(socket string) *config.Config {
 func TestPage(t *testing.T) {
 	t.Parallel()
 	desk := newFakeDesk(t, testQueue)
-	site := httptest.NewServer(New(testConfig(desk.url), fakeView{}, slog.New(slog.DiscardHandler)))
+	shop := newShop(t)
+	cfg := testConfig(desk.url)
+	cfg.Web.Origins = []string{shop.url}
+	site := httptest.NewServer(New(cfg, fakeView{}, slog.New(slog.DiscardHandler)))
 	t.Cleanup(site.Close)
+	shop.chat <- site.URL
 	chromium, err := browser.Start(site.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -66,10 +70,21 @@ func TestPage(t *testing.T) {
 		"keyboard":           keyboard,
 		"gate":               gateHolds,
 		"looks":              looks,
+		"tab closed":         tabClosed,
+		"languages":          speaks,
+		"widget":             func(c *customer) { c.widget(nil) },
+		"widget mobile":      func(c *customer) { c.widget(args{"mobile": true}) },
+		"widget denied":      func(c *customer) { c.widget(args{"deny": true}) },
+		"widget denied mobile": func(c *customer) {
+			c.widget(args{"deny": true, "mobile": true})
+		},
+		"widget attributes": attributes,
+		"widget greeting":   greeting,
+		"foreign site":      foreignSite,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			scenario(&customer{t: t, desk: desk, browser: chromium, name: name})
+			scenario(&customer{t: t, desk: desk, browser: chromium, shop: shop, name: name})
 		})
 	}
 }
@@ -79,6 +94,7 @@ type customer struct {
 	t       *testing.T
 	desk    *fakeDesk
 	browser *browser.Browser
+	shop    *shop
 	name    string
 	thread  *fakeThread
 }
@@ -376,13 +392,13 @@ func choices(c *customer) {
 		`<response xmlns='urn:xmpp:tmp:quick-response' value='5' label='&lt;b&gt;5&lt;/b&gt;'/><response xmlns='urn:xmpp:tmp:quick-response' label='none'/>`)
 	c.do("see", args{"role": "button", "name": "<b>5</b>"})
 	var n int
-	if c.get("count", args{"css": ".choices button"}, &n); n != 2 {
+	if c.get("count", args{"css": "#choices button"}, &n); n != 2 {
 		c.t.Errorf("%d buttons, want 2", n)
 	}
 	c.look("choices")
 	c.do("click", args{"role": "button", "name": "4: good"})
 	c.await("the answer", func(th *fakeThread) bool { return slices.Contains(words(th), "4") })
-	c.do("gone", args{"css": ".choices"})
+	c.do("gone", args{"css": "#choices button"})
 	c.do("reload", nil)
 	c.see("How was it?")
 	c.shows("Question of choices", "How was it?", "4")
@@ -435,20 +451,69 @@ func earlier(c *customer) {
 
 func twoTabs(c *customer) {
 	c.start(nil)
-	second := &customer{t: c.t, desk: c.desk, browser: c.browser, name: c.name + " 2", thread: c.thread}
-	second.do("tab", args{"of": c.name})
+	second := c.tab()
 	second.see("Question of two tabs")
-	c.see("This chat is open in another tab.")
 	second.write("From the second")
-	second.await("it", func(th *fakeThread) bool { return slices.Contains(words(th), "From the second") })
-	c.do("click", args{"role": "button", "name": "Continue here"})
 	c.see("From the second")
-	second.see("This chat is open in another tab.")
+	c.desk.say(c.thread, "d1", `<body>To both</body>`+wantsAll+nickAnna)
+	c.see("To both")
+	second.see("To both")
+	second.see("Anna is here")
 	c.write("From the first")
-	c.await("it", func(th *fakeThread) bool { return slices.Contains(words(th), "From the first") })
-	c.shows("Question of two tabs", "From the second", "From the first")
+	second.do("see", args{"css": ".message[data-state=sent] .body", "text": "From the first"})
+	for _, tab := range []*customer{c, second} {
+		tab.shows("Question of two tabs", "From the second", "To both", "From the first")
+	}
 	c.heardOnce()
+	if n := c.sockets(); n != 1 {
+		c.t.Errorf("%d connections, want 1 for both tabs", n)
+	}
 	second.clean()
+}
+
+// tab is another tab of the same browser.
+func (c *customer) tab() *customer {
+	c.t.Helper()
+	second := *c
+	second.name += " 2"
+	second.do("tab", args{"of": c.name})
+	return &second
+}
+
+// sockets counts the customer's connections so far.
+func (c *customer) sockets() (n int) {
+	c.set(func(th *fakeThread) { n = th.claims })
+	return n
+}
+
+// tabClosed: the tab that has the connection goes, in good order; the other goes on, and nothing is lost or twice.
+func tabClosed(c *customer) {
+	c.open(nil)
+	second := c.tab()
+	second.ask()
+	c.thread = second.thread
+	c.see("Question of tab closed 2")
+	c.do("close", nil)
+	second.write("Still here")
+	second.await("it", func(th *fakeThread) bool { return slices.Contains(words(th), "Still here") })
+	c.desk.say(c.thread, "d1", `<body>So am I</body>`)
+	second.see("So am I")
+	second.shows("Question of tab closed 2", "Still here", "So am I")
+	second.heardOnce()
+	c.name = second.name // whose faults are looked at
+}
+
+// speaks: the page in each language, by the browser's wish, and by the address.
+func speaks(c *customer) {
+	for lang, want := range map[string]string{"de-AT": "Wie können wir helfen?", "fr-FR": "Votre question", "es-MX": "Empezar el chat", "zh-CN": "有什么可以帮您？"} {
+		p := *c
+		p.name += lang
+		p.open(args{"lang": lang})
+		p.see(want)
+		p.look("welcome-" + lang)
+	}
+	c.open(args{"lang": "de-DE", "path": "/chat/?lang=en&queue=sales"})
+	c.see("How can we help?")
 }
 
 func noStorage(c *customer) {
@@ -484,7 +549,20 @@ func keyboard(c *customer) {
 	focused("textarea#text")
 	c.shows("First line\nsecond line", "By keys")
 	c.do("keys", args{"press": "Tab"})
+	focused("button#emoji-button")
+	c.do("keys", args{"press": "Tab"})
 	focused("button#")
+	for range 3 { // back over both, to what can be done with the last message
+		c.do("keys", args{"press": "Shift+Tab"})
+	}
+	var name string
+	if c.get("attribute", args{"css": ":focus", "attribute": "aria-label"}, &name); name != "Message: more" {
+		c.t.Errorf("the focus is at %q", name)
+	}
+	c.do("keys", args{"press": "Enter"})
+	c.see("Withdraw")
+	c.do("keys", args{"press": "Escape"})
+	c.do("gone", args{"text": "Withdraw"})
 	c.do("keys", args{"press": "Shift+Tab"})
 	c.do("keys", args{"press": "Shift+Tab"})
 	focused("div#scroll")

@@ -6,15 +6,13 @@ package web
 
 import (
 	"embed"
-	"encoding/json"
-	"io/fs"
 	"log/slog"
 	"net/http"
 
 	"frontdesk/config"
 )
 
-//go:embed static agent
+//go:embed chat texts widget agent
 var embedded embed.FS
 
 // View is what web may know of the desk. Safe for concurrent use; bounded work.
@@ -30,8 +28,9 @@ type View interface {
 
 // New returns the handler for everything under cfg.Web.Listen:
 //
-//	/                the customers' page and its files
-//	/config.json     what the page must know: queue, title, host
+//	/                leads to /chat/
+//	/chat/           the customers' page, whole or as the widget's frame; ?queue= and ?lang= choose
+//	/widget.js       the widget's loader, for other sites
 //	/xmpp-websocket  RFC 7395, to cfg.Web.Host and the front only
 //	/copy/…          a copy of a conversation, to who was given its address
 //	/health          200, or 503 and what is wrong
@@ -45,7 +44,7 @@ type View interface {
 func New(cfg *config.Config, view View, log *slog.Logger) http.Handler {
 	front := newProxy(cfg, log)
 	mux := http.NewServeMux()
-	servePage(mux, cfg)
+	newPage(cfg).serve(mux)
 	mux.Handle("GET /xmpp-websocket", front)
 	mux.Handle("GET /copy/{token}", copies(view))
 	mux.Handle("GET /health", health(view))
@@ -54,48 +53,4 @@ func New(cfg *config.Config, view View, log *slog.Logger) http.Handler {
 		mux.Handle("/agent/", agentClient(cfg, log))
 	}
 	return mux
-}
-
-// pagePolicy lets the page load and reach its own origin and nothing else.
-const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
-	"img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-// servePage adds the page's files and its configuration to mux.
-func servePage(mux *http.ServeMux, cfg *config.Config) {
-	root, err := fs.Sub(embedded, "static")
-	if err != nil {
-		panic("web: " + err.Error())
-	}
-	files := loadFiles(root)
-	files["config.json"] = newFile("config.json", pageConfig(cfg))
-	for name, f := range files {
-		pattern := "GET /" + name
-		if name == "index.html" {
-			pattern = "GET /{$}"
-		}
-		mux.Handle(pattern, f.handler(pagePolicy))
-	}
-}
-
-// pageConfig is what anybody may know: it is served to strangers.
-func pageConfig(cfg *config.Config) []byte {
-	name := cfg.Web.Queue
-	if name == "" && len(cfg.Queues) > 0 {
-		name = cfg.Queues[0].Name
-	}
-	title := name
-	for _, q := range cfg.Queues {
-		if q.Name == name && q.Title != "" {
-			title = q.Title
-		}
-	}
-	text, err := json.Marshal(struct {
-		Queue string `json:"queue"`
-		Title string `json:"title"`
-		Host  string `json:"host"`
-	}{name + "@" + cfg.Front.Domain, title, cfg.Web.Host})
-	if err != nil {
-		panic("web: " + err.Error()) // strings always marshal
-	}
-	return text
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"io"
@@ -9,6 +10,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -40,18 +44,25 @@ func text(t *testing.T, r io.Reader) string {
 
 func TestFiles(t *testing.T) {
 	t.Parallel()
-	h := New(testConfig(""), fakeView{}, slog.New(slog.DiscardHandler))
+	cfg := testConfig("")
+	cfg.Web.Origins = []string{"https://shop.example"}
+	h, p := New(cfg, fakeView{}, slog.New(slog.DiscardHandler)), newPage(cfg)
+	v := "/chat/" + p.version
 	for path, kind := range map[string]string{
-		"/": "text/html; charset=utf-8", "/app.js": "text/javascript; charset=utf-8", "/app.css": "text/css; charset=utf-8",
-		"/icon.svg": "image/svg+xml", "/config.json": "application/json",
-		"/vendor/strophe-5.0.0.umd.min.js": "text/javascript; charset=utf-8", "/vendor/strophe-LICENSE.txt": "text/plain; charset=utf-8",
+		"/chat/": "text/html; charset=utf-8", v + "/app.en.js": "text/javascript; charset=utf-8", v + "/app.css": "text/css; charset=utf-8",
+		"/icon.svg": "image/svg+xml", "/widget.js": "text/javascript; charset=utf-8", "/chat/frame.js": "text/javascript; charset=utf-8",
+		v + "/vendor/strophe-5.0.0.js": "text/javascript; charset=utf-8", v + "/vendor/strophe-LICENSE.txt": "text/plain; charset=utf-8",
 	} {
+		policy := scriptPolicy
+		if path == "/chat/" {
+			policy = pagePolicy(cfg)
+		}
 		plain := ask(t, h, path)
 		if plain.StatusCode != http.StatusOK || plain.Header.Get("Content-Type") != kind || plain.Header.Get("Content-Encoding") != "" {
 			t.Errorf("%s: %d %v", path, plain.StatusCode, plain.Header)
 		}
 		for name, want := range map[string]string{
-			"Content-Security-Policy": pagePolicy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+			"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
 		} {
 			if got := plain.Header.Get(name); got != want {
 				t.Errorf("%s: %s is %q", path, name, got)
@@ -73,12 +84,97 @@ func TestFiles(t *testing.T) {
 			t.Errorf("%s: %d for what is unchanged", path, again.StatusCode)
 		}
 	}
-	if body := text(t, ask(t, h, "/config.json").Body); body != `{"queue":"support@help.example","title":"Example Support","host":"customers.example"}` {
-		t.Errorf("config.json is %s", body)
-	}
-	for _, path := range []string{"/index.html", "/vendor/", "/vendor/README.md", "/agent/", "/static/app.js", "/../go.mod"} {
+	for _, path := range []string{"/index.html", v + "/index.html", v + "/vendor/", v + "/vendor/README.md", v + "/types.d.ts", v + "/dom.js", "/chat/?queue=other", "/agent/", "/chat/app.js", "/../go.mod"} {
 		if got := ask(t, h, path).StatusCode; got != http.StatusNotFound && got != http.StatusMovedPermanently && got != http.StatusTemporaryRedirect {
 			t.Errorf("%s: %d", path, got)
+		}
+	}
+}
+
+// TestChat: the page is that of the queue and the language that are asked for, and only sites of the configuration may show it.
+func TestChat(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig("")
+	cfg.Web.Origins = []string{"https://shop.example"}
+	h := New(cfg, fakeView{}, slog.New(slog.DiscardHandler))
+	for _, c := range []struct{ path, accept, want string }{
+		{"/chat/", "", "lang=\"en\""},
+		{"/chat/", "it, fr-CA;q=0.9, de;q=0.8", "lang=\"fr\""},
+		{"/chat/?lang=zh-TW", "de", "有什么可以帮您"},
+		{"/chat/?lang=xx", "es", "¿En qué podemos ayudarle?"},
+		{"/chat/", "", "support@help.example"},
+		{"/chat/?queue=sales", "", "sales@help.example"},
+	} {
+		r := ask(t, h, c.path, "Accept-Language", c.accept)
+		if body := text(t, r.Body); r.StatusCode != http.StatusOK || !strings.Contains(body, c.want) {
+			t.Errorf("%s, %s: %d, no %q in\n%s", c.path, c.accept, r.StatusCode, c.want, body)
+		}
+		if got := r.Header.Get("Content-Security-Policy"); !strings.HasSuffix(got, "frame-ancestors 'self' https://shop.example") {
+			t.Errorf("the policy is %s", got)
+		}
+	}
+	if r := ask(t, h, "/"); r.StatusCode != http.StatusFound || r.Header.Get("Location") != "/chat/" {
+		t.Errorf("/: %d %s", r.StatusCode, r.Header.Get("Location"))
+	}
+}
+
+// TestTexts: every language has the same texts, each with the same places to fill in.
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	p := newPage(testConfig(""))
+	places := regexp.MustCompile(`\{\w+\}`)
+	var compare func(at string, want, got any)
+	compare = func(at string, want, got any) {
+		switch w := want.(type) {
+		case string:
+			g, ok := got.(string)
+			if !ok || g == "" || !slices.Equal(places.FindAllString(w, -1), places.FindAllString(g, -1)) {
+				t.Errorf("%s: %q for %q", at, got, w)
+			}
+		case map[string]any:
+			g, _ := got.(map[string]any)
+			if len(g) != len(w) {
+				t.Errorf("%s: %d texts, want %d", at, len(g), len(w))
+			}
+			for key := range w {
+				compare(at+"."+key, w[key], g[key])
+			}
+		}
+	}
+	for _, lang := range languages {
+		compare(lang, p.texts["en"], p.texts[lang])
+	}
+}
+
+// Bounds of what a visitor downloads, as gzip; design and measurements are in docs/widget.md.
+const (
+	maxLoader = 2_048
+	maxAll    = 40_960 // the chat whole, in any language
+)
+
+func TestBytes(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig("")
+	p, h := newPage(cfg), New(cfg, fakeView{}, slog.New(slog.DiscardHandler))
+	size := func(path string) int {
+		return len(text(t, ask(t, h, path, "Accept-Encoding", "gzip").Body))
+	}
+	if n := size("/widget.js"); n > maxLoader {
+		t.Errorf("the loader has %d bytes, more than %d", n, maxLoader)
+	}
+	for _, lang := range languages {
+		all := size("/chat/frame.js") + size("/chat/?lang="+lang)
+		for _, name := range []string{"app.css", "icon.svg", "vendor/strophe-5.0.0.js", "app." + lang + ".js"} {
+			all += size("/chat/" + p.version + "/" + name)
+		}
+		t.Logf("%s: loader %d, chat %d bytes", lang, size("/widget.js"), all)
+		if all > maxAll {
+			t.Errorf("%s: the chat has %d bytes, more than %d", lang, all, maxAll)
+		}
+	}
+	for name, f := range p.files {
+		if strings.HasPrefix(name, "app.") && strings.HasSuffix(name, ".js") && bytes.Contains(f.plain, []byte("/*")) {
+			t.Errorf("%s has comments", name)
 		}
 	}
 }

@@ -11,36 +11,57 @@
 //   PAGE_TIMEOUT   milliseconds that a command may wait, default 15000
 //
 // Ends when standard input does.
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
 
 const BASE = new URL(process.env.BASE_URL ?? '');
+const CHAT = '/chat/';
 const TIMEOUT = Number(process.env.PAGE_TIMEOUT ?? 15000);
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-const browser = await chromium.launch({
+const launch = (more = {}) => chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   headless: true,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  ...more,
 });
+
+// Playwright switches off what browsers have on: storage of a frame that is its own for each site around it. Without
+// that, Chromium denies a frame of another site all storage: one browser for either.
+const denying = await launch();
+const browser = await launch({ ignoreDefaultArgs: switchesOff() });
+
+// switchesOff are the arguments by which Playwright has started the browser without some features.
+function switchesOff() {
+  const lines = readdirSync('/proc').filter(n => /^\d+$/.test(n)).map(n => {
+    try { return readFileSync(`/proc/${n}/stat`, 'utf8').split(') ')[1].split(' ')[1] === String(process.pid) ? readFileSync(`/proc/${n}/cmdline`, 'utf8') : ''; } catch { return ''; }
+  });
+  const all = lines.flatMap(l => l.split('\0')).filter(a => a.startsWith('--disable-features='));
+  if (!all.some(a => a.includes('ThirdPartyStoragePartitioning'))) throw new Error('Playwright does not switch storage partitioning off any more: one browser will do');
+  return all;
+}
 
 class Page {
   #context; #page;
+  #framed = false; // the chat is a frame of the page
   #faults = []; // console errors, exceptions, policy violations, foreign requests, failed requests
 
-  // open {mobile, dark, path, deny, still}: a fresh customer. deny: the browser has no storage.
-  async open({ mobile = false, dark = false, path = '/', deny = false, still = true }) {
-    this.#context = await browser.newContext({
+  // open {mobile, dark, path, site, deny, still, lang, zoom}: a fresh customer. path may be on another site, which
+  // has the chat as its frame. deny: the browser has no storage for the chat, whole or as a frame.
+  async open({ mobile = false, dark = false, path = CHAT, deny = false, still = true, lang = 'en-GB' }) {
+    this.#framed = new URL(path, BASE).pathname !== CHAT;
+    this.#context = await (deny && this.#framed ? denying : browser).newContext({
       viewport: mobile ? { width: 390, height: 780 } : { width: 1100, height: 760 },
       ...(mobile ? { isMobile: true, hasTouch: true, deviceScaleFactor: 2 } : {}),
       colorScheme: dark ? 'dark' : 'light',
       reducedMotion: still ? 'reduce' : 'no-preference',
-      locale: 'en-GB',
+      locale: lang,
+      acceptDownloads: true,
     });
     this.#context.setDefaultTimeout(TIMEOUT);
-    if (deny) {
+    if (deny && !this.#framed) {
       await this.#context.addInitScript(() => {
         Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('denied', 'SecurityError'); } });
       });
@@ -49,8 +70,10 @@ class Page {
   }
 
   // tab {of}: a page beside another one's, with its storage.
-  async tab({ of, path = '/' }) {
+  async tab({ of, path }) {
     this.#context = pages.get(of).#context;
+    this.#framed = pages.get(of).#framed;
+    path ??= pages.get(of).#page.url();
     await this.#start(path);
   }
 
@@ -60,7 +83,8 @@ class Page {
     page.on('console', m => { if (['error', 'warning'].includes(m.type())) fault(`console: ${m.text()}`); });
     page.on('pageerror', e => fault(`exception: ${e.message}`));
     page.on('requestfailed', r => fault(`failed: ${r.url()} ${r.failure()?.errorText}`));
-    const own = url => { const u = new URL(url); return u.host === BASE.host || ['data:', 'blob:'].includes(u.protocol); };
+    const start = new URL(path, BASE);
+    const own = url => { const u = new URL(url); return [BASE.host, start.host].includes(u.host) || ['data:', 'blob:'].includes(u.protocol); };
     page.on('request', r => { if (!own(r.url())) fault(`foreign: ${r.url()}`); });
     page.on('websocket', w => { if (!own(w.url())) fault(`foreign: ${w.url()}`); });
     await page.exposeFunction('violated', text => fault(`policy: ${text}`));
@@ -70,13 +94,17 @@ class Page {
     await page.goto(new URL(path, BASE).href);
   }
 
-  #in({ role, name, css, text, exact = false }) {
-    if (css) return text === undefined ? this.#page.locator(css) : this.#page.locator(css, { hasText: text });
-    if (role) return this.#page.getByRole(role, { name, exact });
-    return this.#page.getByText(text, { exact });
+  #in({ role, name, css, text, exact = false, host = false }) {
+    const where = this.#framed && !host ? this.#page.frameLocator('iframe') : this.#page;
+    if (css) return text === undefined ? where.locator(css) : where.locator(css, { hasText: text });
+    if (role) return where.getByRole(role, { name, exact });
+    return where.getByText(text, { exact });
   }
 
-  // A place is {role, name} or {css, text} or {text}.
+  // #own is where the chat's code runs.
+  get #own() { return this.#framed ? this.#page.frames().find(f => f.parentFrame() && new URL(f.url()).pathname === CHAT) ?? this.#page : this.#page; }
+
+  // A place is {role, name} or {css, text} or {text}: in the chat; with {host: true} in the page that has it as a frame.
   async see(where) { await this.#in(where).first().waitFor({ state: 'visible' }); }
   async gone(where) { await this.#in(where).first().waitFor({ state: 'hidden' }); }
   async exists(where) { await this.#in(where).first().waitFor({ state: 'attached' }); }
@@ -93,7 +121,7 @@ class Page {
   }
 
   // focused is "tag#id" of what has the focus.
-  async focused() { return this.#page.evaluate(() => `${document.activeElement.localName}#${document.activeElement.id}`); }
+  async focused() { return this.#own.evaluate(() => `${document.activeElement.localName}#${document.activeElement.id}`); }
 
   // clock takes over the page's time, which goes on as before; forward {ms} jumps.
   async clock() { await this.#page.clock.install(); }
@@ -104,11 +132,26 @@ class Page {
   async shot({ path }) { await this.#page.screenshot({ path }); }
 
   // stored is what the page keeps, as JSON, under a name.
-  async stored({ name }) { return this.#page.evaluate(n => localStorage.getItem(n), name); }
+  async stored({ name, host = false }) { return (host ? this.#page : this.#own).evaluate(n => localStorage.getItem(n), name); }
+
+  // refused waits until the browser has refused to show the frame.
+  async refused() {
+    const says = text => text.includes('frame-ancestors');
+    if (!this.#faults.some(says)) await this.#page.waitForEvent('console', m => says(m.text()));
+  }
+
+  // title is that of the page or of the one around it.
+  async title() { return this.#page.title(); }
+
+  // goto goes to another page of the same customer.
+  async goto({ path }) { await this.#page.goto(new URL(path, BASE).href); }
+
+  // run {script} runs a function's text in the page around the chat, or in the page.
+  async run({ script }) { return this.#page.evaluate(script); }
 
   // forge sends a frame over a WebSocket of the page's own origin and returns how it ended.
   async forge({ frames, path = '/xmpp-websocket' }) {
-    return this.#page.evaluate(([list, way]) => new Promise(done => {
+    return this.#own.evaluate(([list, way]) => new Promise(done => {
       const seen = [];
       const socket = new WebSocket(new URL(way, location.href.replace(/^http/, 'ws')), 'xmpp');
       socket.onopen = () => list.forEach(f => socket.send(f));
@@ -119,8 +162,8 @@ class Page {
 
   // axe returns accessibility violations, a line each.
   async axe() {
-    await this.#page.evaluate(AXE);
-    return this.#page.evaluate(async () => {
+    await this.#own.evaluate(AXE);
+    return this.#own.evaluate(async () => {
       const { violations } = await axe.run(document, { resultTypes: ['violations'] });
       return violations.flatMap(v => v.nodes.map(n => `${v.id}: ${n.target.join(' ')}: ${n.failureSummary}`));
     });
@@ -145,4 +188,4 @@ async function obey({ id, page, do: verb, ...rest }) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) obey(JSON.parse(line));
-await browser.close();
+await Promise.all([browser.close(), denying.close()]);

@@ -16,29 +16,41 @@ export const NS = {
   reply: 'urn:xmpp:reply:0',
   fallback: 'urn:xmpp:fallback:0',
   oob: 'jabber:x:oob',
+  form: 'jabber:x:data',
+  quick: 'urn:xmpp:tmp:quick-response',
+  upload: 'urn:xmpp:http:upload:0',
   nick: 'http://jabber.org/protocol/nick',
   ping: 'urn:xmpp:ping',
   info: 'http://jabber.org/protocol/disco#info',
-  quick: 'urn:xmpp:tmp:quick-response',
   stanzas: 'urn:ietf:params:xml:ns:xmpp-stanzas',
 };
 
 const REACTIONS_MAX = 10; // shown of one message
-const CHOICES_MAX = 20; // answers that a message offers
+const FIELDS_MAX = 30; // of a form
+const OPTIONS_MAX = 100; // of a field
+const CHOICES_MAX = 12; // of a message
 const STATES = ['active', 'composing', 'paused', 'inactive', 'gone'];
 
-// child is the first direct child of that name and namespace, or null.
+/** child is the first direct child of that name and namespace, or null. @param {Element} el @param {string} name @param {string} ns */
 export function child(el, name, ns) {
   for (const c of el.children) if (c.localName === name && c.namespaceURI === ns) return c;
   return null;
 }
 
+/** children are all of them. @param {Element} el @param {string} name @param {string} ns */
+const children = (el, name, ns) => [...el.children].filter(c => c.localName === name && c.namespaceURI === ns);
+
+/** bare is an address without its resource. @param {string | null} jid */
 export const bare = jid => (jid || '').split('/')[0].toLowerCase();
 
+/** @param {Element} el @param {string} name @param {string} ns */
 const idOf = (el, name, ns) => child(el, name, ns)?.getAttribute('id') || '';
 
-// readMessage takes a <message/> between the customer and the queue, live or from
-// the archive, and returns all that the page knows to show.
+/**
+ * readMessage takes a <message/> between the customer and the queue, live or from
+ * the archive, and returns all that the page knows to show.
+ * @param {Element} el @param {string} queue @returns {Frontdesk.Heard}
+ */
 export function readMessage(el, queue) {
   const text = child(el, 'body', NS.client)?.textContent ?? null;
   const stamp = Date.parse(child(el, 'delay', NS.delay)?.getAttribute('stamp') || '');
@@ -55,17 +67,43 @@ export function readMessage(el, queue) {
     retracts: idOf(el, 'retract', NS.retract),
     reactsTo: reactions?.getAttribute('id') || '',
     reactions: reactions ? [...reactions.children].map(r => r.textContent.trim().slice(0, 16)).filter(Boolean).slice(0, REACTIONS_MAX) : [],
-    choices: [...el.children].filter(c => c.localName === 'response' && c.namespaceURI === NS.quick && c.getAttribute('value')).slice(0, CHOICES_MAX)
-      .map(c => ({ value: c.getAttribute('value').slice(0, 200), label: (c.getAttribute('label') || c.getAttribute('value')).slice(0, 80) })),
     received: idOf(el, 'received', NS.receipts),
     displayed: idOf(el, 'displayed', NS.markers),
     wantsReceipt: Boolean(child(el, 'request', NS.receipts)),
     markable: Boolean(child(el, 'markable', NS.markers)),
     state: STATES.find(s => child(el, s, NS.states)) || '',
+    form: readForm(child(el, 'x', NS.form)),
+    choices: [...children(el, 'response', NS.quick), ...children(el, 'action', NS.quick)].slice(0, CHOICES_MAX).map(readChoice).filter(c => c.value),
   };
 }
 
-// readReply parts the fallback quotation (XEP-0428, in code points) from the words of a reply.
+/** readForm is a form to fill in (XEP-0004), or null. @param {Element | null} x @returns {Frontdesk.Form | null} */
+function readForm(x) {
+  if (x?.getAttribute('type') !== 'form') return null;
+  /** @param {Element} el @param {string} name */
+  const words = (el, name) => (child(el, name, NS.form)?.textContent ?? '').trim();
+  return {
+    title: words(x, 'title'),
+    instructions: children(x, 'instructions', NS.form).map(i => i.textContent).join('\n'),
+    fields: children(x, 'field', NS.form).slice(0, FIELDS_MAX).map(f => ({
+      name: f.getAttribute('var') ?? '',
+      type: f.getAttribute('type') ?? 'text-single',
+      label: f.getAttribute('label') || words(f, 'desc') || (f.getAttribute('var') ?? ''),
+      required: Boolean(child(f, 'required', NS.form)),
+      values: children(f, 'value', NS.form).map(v => v.textContent ?? ''),
+      options: children(f, 'option', NS.form).slice(0, OPTIONS_MAX).map(o => ({ label: o.getAttribute('label') || words(o, 'value'), value: words(o, 'value') })),
+    })),
+  };
+}
+
+/** readChoice is a suggested answer (XEP-0439). @param {Element} el @returns {Frontdesk.Choice} */
+const readChoice = el => {
+  const kind = /** @type {'response' | 'action'} */ (el.localName);
+  const value = (el.getAttribute(kind === 'action' ? 'id' : 'value') ?? '').slice(0, 200);
+  return { kind, value, label: (el.getAttribute('label') || value).slice(0, 80) };
+};
+
+/** readReply parts the fallback quotation (XEP-0428, in code points) from the words of a reply. @param {Element} el @param {string | null} text */
 function readReply(el, text) {
   const reply = idOf(el, 'reply', NS.reply);
   if (!reply) return { reply };
@@ -74,7 +112,8 @@ function readReply(el, text) {
     const range = child(f, 'body', NS.fallback);
     if (!range || text === null) break;
     const points = [...text];
-    const bound = (name, other) => Math.min(Math.max(parseInt(range.getAttribute(name), 10) || other, 0), points.length);
+    /** @param {string} name @param {number} other */
+    const bound = (name, other) => Math.min(Math.max(parseInt(range.getAttribute(name) ?? '', 10) || other, 0), points.length);
     const start = bound('start', 0), end = bound('end', points.length);
     const quote = points.slice(start, end).join('').replace(/^> ?/gm, '').trim();
     return { reply, quote, body: points.slice(0, start).concat(points.slice(end)).join('').trim() };
@@ -82,29 +121,32 @@ function readReply(el, text) {
   return { reply };
 }
 
-// statusOf is the status of a presence in the first of these languages that it has (RFC 4647 §3.4, RFC 6121 §4.7.2.2), else the
-// one that stands first.
+/**
+ * statusOf is the status of a presence in the first of these languages that it has (RFC 4647 §3.4, RFC 6121 §4.7.2.2),
+ * else the one that stands first.
+ * @param {Element} el @param {string[]} languages
+ */
 export function statusOf(el, languages) {
-  const all = [...el.children].filter(c => c.localName === 'status' && c.namespaceURI === NS.client);
-  const tag = c => (c.getAttribute('xml:lang') || el.getAttribute('xml:lang') || '').toLowerCase();
+  const all = children(el, 'status', NS.client);
+  const tag = (/** @type {Element} */ c) => (c.getAttribute('xml:lang') || el.getAttribute('xml:lang') || '').toLowerCase();
   for (const wanted of languages) {
     for (let at = wanted.toLowerCase(); at; at = at.slice(0, Math.max(0, at.lastIndexOf('-')))) {
       const found = all.find(c => tag(c) === at);
-      if (found) return found.textContent;
+      if (found) return found.textContent ?? '';
     }
   }
-  return all[0]?.textContent || '';
+  return all[0]?.textContent ?? '';
 }
 
-// webAddress is text as an http(s) URL, or ''.
+/** webAddress is text as an http(s) URL, or ''. @param {string | null | undefined} text */
 export function webAddress(text) {
   try {
-    const url = new URL(text);
+    const url = new URL(text ?? '');
     return url.protocol === 'https:' || url.protocol === 'http:' ? url.href : '';
   } catch { return ''; }
 }
 
-// readError is the condition and type of a stanza's error.
+/** readError is the condition and type of a stanza's error. @param {Element | null | undefined} el */
 export function readError(el) {
   const error = el && child(el, 'error', NS.client);
   if (!error) return { type: 'wait', condition: 'timeout' };

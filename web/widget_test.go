@@ -1,0 +1,181 @@
+package web
+
+import (
+	"fmt"
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// shop is somebody else's web site, on another site in the browser's eyes: it uses the widget, and its policy allows
+// our origin alone, and only for what the widget needs.
+type shop struct {
+	url  string
+	chat chan string // where the chat is; one value
+}
+
+func newShop(t *testing.T) *shop {
+	t.Helper()
+	s := &shop{chat: make(chan string, 1)}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		chat := <-s.chat
+		s.chat <- chat
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Security-Policy", fmt.Sprintf("default-src 'none'; script-src %s; frame-src %s; require-trusted-types-for 'script'", chat, chat))
+		fmt.Fprintf(w, `<!doctype html><html lang="en"><title>Shop</title><main><h1>Shop %s</h1></main><script async src="%s/widget.js" %s></script>`,
+			html.EscapeString(r.URL.Path), chat, r.URL.Query().Get("attributes"))
+	}))
+	t.Cleanup(server.Close)
+	s.url = strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
+	return s
+}
+
+// of makes a form of a browser one that is in the shop.
+func (s *shop) of(form args, path string) args {
+	a := args{"path": s.url + path}
+	for key, value := range form {
+		a[key] = value
+	}
+	return a
+}
+
+const hosted = "host"
+
+func (c *customer) button(name string) args {
+	return args{"role": "button", "name": name, hosted: true}
+}
+
+// widget is a visit to a shop: nothing is loaded before the click; the conversation goes on over pages, a closed
+// frame, reloads and tabs, and the shop's page is told of what is new.
+func (c *customer) widget(form args) {
+	mobile := form["mobile"] == true
+	c.open(c.shop.of(form, "/"))
+	c.do("see", c.button("Open chat"))
+	var n int
+	if c.get("count", args{"css": "iframe", hosted: true}, &n); n != 0 {
+		c.t.Error("there is a frame before the first click")
+	}
+	var page struct {
+		Loaded, Own []string
+		Cookie      string
+	}
+	c.get("run", args{"script": `({
+		loaded: performance.getEntriesByType('resource').map(r => new URL(r.name).pathname).filter(p => p !== '/'),
+		own: Object.keys(window).filter(k => k === 'frontdesk' || k === 'TEXTS'), cookie: document.cookie + Object.keys(localStorage) + Object.keys(sessionStorage) })`}, &page)
+	if !slices.Equal(page.Loaded, []string{"/widget.js"}) || !slices.Equal(page.Own, []string{"frontdesk"}) || page.Cookie != "" {
+		c.t.Errorf("before the first click the page has %+v", page)
+	}
+	c.do("click", c.button("Open chat"))
+	c.ask()
+	c.desk.say(c.thread, "d1", `<body>Hello Maria</body>`+wantsAll+nickAnna)
+	c.see("Hello Maria")
+	c.await("the mark", func(th *fakeThread) bool { return slices.Contains(th.signals, "displayed d1") })
+	kept := map[bool]string{}
+	for _, host := range []bool{true, false} {
+		if form["deny"] == true && !host {
+			continue // asking is an exception there
+		}
+		var text *string
+		if c.get("stored", args{"name": "frontdesk:" + testQueue, hosted: host}, &text); text != nil {
+			kept[host] = *text
+		}
+	}
+	if where := form["deny"] == true; !strings.Contains(kept[where], `"key":"key-`) || kept[!where] != "" {
+		c.t.Errorf("the key is kept by the host's page and by the frame as %v", kept)
+	}
+	c.look("widget-open-" + strings.ReplaceAll(c.name, " ", "-"))
+
+	// What comes while the frame is closed is counted: on the button, in the title, over pages.
+	c.do("click", args{"role": "button", "name": "Close chat", hosted: !mobile})
+	c.desk.say(c.thread, "d2", `<body>Are you there?</body>`+wantsAll+nickAnna)
+	c.do("see", c.button("Open chat, 1 new messages"))
+	c.titled("(1) Shop")
+	c.look("widget-closed-" + strings.ReplaceAll(c.name, " ", "-"))
+	c.do("goto", args{"path": c.shop.url + "/cart"})
+	c.do("see", c.button("Open chat, 1 new messages"))
+	c.do("click", c.button("Open chat"))
+	c.see("Are you there?")
+	c.await("the mark", func(th *fakeThread) bool { return slices.Contains(th.signals, "displayed d2") })
+	c.titled("Shop")
+
+	// An open frame is open on the next page and after a reload.
+	c.do("goto", args{"path": c.shop.url + "/checkout"})
+	c.see("Are you there?")
+	c.write("Yes, I am")
+	c.do("see", args{"css": ".message[data-state=sent] .body", "text": "Yes, I am"})
+	c.do("reload", nil)
+	c.see("Yes, I am")
+
+	second := c.tab()
+	second.do("click", second.button("Open chat"))
+	second.see("Yes, I am")
+	second.write("From another tab")
+	c.see("From another tab")
+	c.shows("Question of "+c.name, "Hello Maria", "Are you there?", "Yes, I am", "From another tab")
+	c.heardOnce()
+	second.clean()
+}
+
+func (c *customer) titled(want string) {
+	c.t.Helper()
+	var got string
+	if c.get("title", nil, &got); got != want {
+		c.t.Errorf("the title is %q, want %q", got, want)
+	}
+}
+
+// attributes: what a site can say in its one line.
+func attributes(c *customer) {
+	c.open(c.shop.of(nil, "/?attributes="+strings.ReplaceAll(`data-lang="de" data-queue="sales" data-color="%23ffd400" data-position="left" data-title="Fragen?" data-theme="dark"`, " ", "+")))
+	c.do("click", c.button("Chat öffnen"))
+	c.see("Wie können wir helfen?")
+	c.do("see", args{"role": "heading", "name": "Fragen?"})
+	var left struct{ Button, Frame float64 }
+	c.get("run", args{"script": `(() => { const r = [...document.body.children].at(-1).shadowRoot; return {
+		button: r.querySelector('button').getBoundingClientRect().left, frame: r.querySelector('iframe').getBoundingClientRect().left } })()`}, &left)
+	if left.Button != 16 || left.Frame != 16 {
+		c.t.Errorf("on the left: %+v", left)
+	}
+	c.look("widget-attributes")
+	// Escape closes, and the focus is back at the button; the site's own code opens.
+	c.do("keys", args{"press": "Escape"})
+	c.do("gone", args{"css": "iframe", hosted: true})
+	c.do("see", args{"css": "button:focus", hosted: true})
+	c.do("run", args{"script": "window.frontdesk.open()"})
+	c.see("Wie können wir helfen?")
+}
+
+// greeting comes after a while, once in a visit, and opens the chat.
+func greeting(c *customer) {
+	page := "/?attributes=" + strings.ReplaceAll(`data-greeting="May we help?" data-greeting-after="1"`, " ", "+")
+	c.open(c.shop.of(nil, page))
+	c.do("see", c.button("May we help?"))
+	c.look("widget-greeting")
+	c.do("click", c.button("Close"))
+	c.do("gone", c.button("May we help?"))
+	c.do("clock", nil)
+	c.do("reload", nil)
+	c.do("see", c.button("Open chat"))
+	c.do("forward", args{"ms": 5000})
+	var n int
+	if c.get("count", c.button("May we help?"), &n); n != 0 {
+		c.t.Error("a greeting that was dismissed comes again")
+	}
+}
+
+// foreignSite: a site that the configuration does not name shows no chat.
+func foreignSite(c *customer) {
+	c.do("open", args{"path": strings.Replace(c.shop.url, "localhost", "127.0.0.1", 1) + "/"})
+	c.do("click", c.button("Open chat"))
+	c.do("see", args{"css": "iframe", hosted: true})
+	c.do("refused", nil)
+	var faults []string
+	c.get("faults", nil, &faults)
+	if !slices.ContainsFunc(faults, func(f string) bool { return strings.Contains(f, "frame-ancestors") }) {
+		c.t.Errorf("the frame was not refused: %q", faults)
+	}
+	c.do("close", nil)
+}
