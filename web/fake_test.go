@@ -87,6 +87,12 @@ type fakeStanza struct {
 			After  *string `xml:"after"`
 		} `xml:"http://jabber.org/protocol/rsm set"`
 	} `xml:"urn:xmpp:mam:2 query"`
+	Release *struct {
+		Key string `xml:"key,attr"`
+	} `xml:"urn:frontdesk:0 release"`
+	Reactions *fakeRef  `xml:"urn:xmpp:reactions:0 reactions"`
+	Retract   *fakeRef  `xml:"urn:xmpp:message-retract:1 retract"`
+	Gone      *struct{} `xml:"http://jabber.org/protocol/chatstates gone"`
 	Composing *struct{} `xml:"http://jabber.org/protocol/chatstates composing"`
 	Paused    *struct{} `xml:"http://jabber.org/protocol/chatstates paused"`
 	Received  *fakeRef  `xml:"urn:xmpp:receipts received"`
@@ -249,6 +255,11 @@ func (d *fakeDesk) takeIQ(state *deskState, c *fakeClient, s *fakeStanza) {
 		th.client = c
 		th.claims++
 		c.send(`<iq %s type='result'><claim xmlns='urn:frontdesk:0' key='%s'/></iq>`, head, th.key)
+	case s.Release != nil:
+		if th := state.find(func(th *fakeThread) bool { return th.key == s.Release.Key }); th != nil {
+			th.gone = true
+		}
+		c.send(`<iq %s type='result'/>`, head)
 	case s.Query != nil:
 		if th := state.of(c); th != nil {
 			d.page(th, c, s, head)
@@ -301,7 +312,7 @@ func (d *fakeDesk) takeMessage(state *deskState, c *fakeClient, s *fakeStanza) {
 		return
 	}
 	switch {
-	case s.Text != nil:
+	case s.Text != nil, s.Reactions != nil, s.Retract != nil:
 		th.heard[s.ID]++
 		th.lang = s.Lang
 		switch {
@@ -319,6 +330,8 @@ func (d *fakeDesk) takeMessage(state *deskState, c *fakeClient, s *fakeStanza) {
 		}
 	case s.Composing != nil:
 		th.signals = append(th.signals, "composing")
+	case s.Gone != nil:
+		th.signals = append(th.signals, "gone")
 	case s.Paused != nil:
 		th.signals = append(th.signals, "paused")
 	case s.Received != nil:
@@ -342,7 +355,7 @@ func (s *deskState) of(c *fakeClient) *fakeThread {
 // say is the desk's word to a customer: kept if it has an id and a body, and sent if he is there.
 func (d *fakeDesk) say(th *fakeThread, id, inner string) {
 	d.do(func(*deskState) {
-		if strings.Contains(inner, "<body>") || strings.Contains(inner, "<reactions") {
+		if strings.Contains(inner, "<body>") || strings.Contains(inner, "<reactions") || strings.Contains(inner, "<x xmlns='jabber:x:data'") {
 			th.archive = append(th.archive, fakeMessage{false, id, inner, time.Now()})
 		}
 		if th.client != nil {

@@ -131,6 +131,30 @@ class Page {
   async close() { await (this.#context.pages().length > 1 ? this.#page.close() : this.#context.close()); }
   async shot({ path }) { await this.#page.screenshot({ path }); }
 
+  // saved clicks and returns the text of the file that the browser then saves, after its name.
+  async saved(where) {
+    const [file] = await Promise.all([this.#page.waitForEvent('download'), this.click(where)]);
+    return `${file.suggestedFilename()}\n${readFileSync(await file.path(), 'utf8')}`;
+  }
+
+  // allow grants permissions; notices are what was notified then.
+  async allow({ permissions }) {
+    await this.#context.grantPermissions(permissions);
+    await this.#page.evaluate(() => {
+      window.noticed = [];
+      window.Notification = class { static requestPermission() { return Promise.resolve('granted'); } constructor(title, { body }) { window.noticed.push(`${title}: ${body}`); } };
+    });
+  }
+  async notices() { return this.#page.evaluate(() => window.noticed); }
+
+  // hide and show switch what the page takes for its tab's visibility.
+  async hide({ hidden }) {
+    await this.#own.evaluate(is => {
+      Object.defineProperty(document, 'hidden', { configurable: true, get: () => is });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, hidden);
+  }
+
   // stored is what the page keeps, as JSON, under a name.
   async stored({ name, host = false }) { return (host ? this.#page : this.#own).evaluate(n => localStorage.getItem(n), name); }
 

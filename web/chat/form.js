@@ -46,7 +46,7 @@ function field(f, fields) {
   if (f.type === 'boolean') {
     const input = make('input', { ...common, type: 'checkbox', checked: ['1', 'true'].includes(f.values[0]) });
     fields.push({ f, values: () => [input.checked ? '1' : '0'], words: () => (input.checked ? '✓' : '') });
-    return make('label', { className: 'check' }, input, name);
+    return make('label', { className: 'check' }, input, f.label);
   }
   let input;
   if (f.type === 'list-single') {

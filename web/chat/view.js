@@ -149,6 +149,7 @@ export class View {
     if (what === 'new' && !m.page) this.#choices(m);
     this.#tidy();
     if (stick) this.#toEnd();
+    if (stick && what === 'new' && node.offsetHeight > $('scroll').clientHeight) node.scrollIntoView(); // from its beginning
   }
 
   /** arrived is for a message that the customer has not seen yet, as it comes. */
