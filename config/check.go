@@ -315,7 +315,7 @@ func (k *checker) time(path string, d, least, most time.Duration) {
 func (k *checker) web() {
 	w, front := &k.config.Web, &k.config.Front
 	if w.Listen == "" {
-		for _, key := range []string{"websocket", "host", "origins", "queue", "address", "agent_client"} {
+		for _, key := range []string{"websocket", "host", "origins", "queue", "address", "upload", "files", "images", "agent_client"} {
 			if path := join("web", key); k.given[path] && !k.given["web.listen"] {
 				k.fault(path, `has no effect without listen: write listen = "127.0.0.1:8080" beside it, or listen = "" for no page`)
 			}
@@ -334,17 +334,46 @@ func (k *checker) web() {
 	} else if w.Listen != "" {
 		k.fault("web.host", `missing: write the host where customers log in anonymously, as host = "customers.example"`)
 	}
-	for _, o := range w.Origins {
-		if want := origin(o); want != o || o == "" {
-			k.fault("web.origins", "%q is no origin: write scheme and host alone, as %q", o, cmp.Or(want, "https://www.example.org"))
-		}
-	}
+	k.origins("web.origins", w.Origins)
+	k.origins("web.images", w.Images)
+	k.upload(w)
 	if w.Address != "" {
 		if u, err := url.Parse(w.Address); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 			k.fault("web.address", `%q is no address of a page: write where customers reach it, as "https://chat.example.org"`, w.Address)
 		}
 	}
 	k.agentClient(w)
+}
+
+func (k *checker) origins(path string, list []string) {
+	for _, o := range list {
+		if want := origin(o); want != o || o == "" {
+			k.fault(path, "%q is no origin: write scheme and host alone, as %q", o, cmp.Or(want, "https://www.example.org"))
+		}
+	}
+}
+
+// ours are the paths that the page has itself.
+var ours = []string{"", "chat", "copy", "agent", "health", "metrics", "widget.js", "icon.svg", "xmpp-websocket"}
+
+func (k *checker) upload(w *Web) {
+	const example = "http://127.0.0.1:5280/file_share"
+	if (w.Upload == "") != (w.Files == "") {
+		k.fault("web.upload", "upload and files go together: write upload = \"upload.customers.example\" and files = %q, or neither", example)
+		return
+	}
+	if w.Upload == "" {
+		return
+	}
+	w.Upload = k.domain("web.upload", w.Upload, "upload.customers.example")
+	u, err := url.Parse(w.Files)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		k.fault("web.files", "%q is no web address: write where the server has its files, as %q", w.Files, example)
+		return
+	}
+	if first, _, _ := strings.Cut(strings.Trim(u.Path, "/"), "/"); slices.Contains(ours, first) || strings.ContainsAny(u.Path, "{}") {
+		k.fault("web.files", "%q: the page has this path itself: have the server use another, as %q", w.Files, example)
+	}
 }
 
 func (k *checker) webSocket(w *Web) {

@@ -101,6 +101,9 @@ type Web struct {
 	Origins     []string `toml:"origins"`      // allowed besides the page's own
 	Queue       string   `toml:"queue"`        // default: the first queue
 	Address     string   `toml:"address"`      // where customers reach the page, as https://chat.example.org; "" is not known
+	Upload      string   `toml:"upload"`       // the server's upload service (XEP-0363); "" is none
+	Files       string   `toml:"files"`        // http:// or https:// URL of its files there; its path is ours, too
+	Images      []string `toml:"images"`       // origins besides the page's own from which it shows pictures
 	AgentClient string   `toml:"agent_client"` // folder with Converse.js's dist, served at /agent on loopback only; "" is none
 }
 

@@ -258,6 +258,13 @@ func TestFaults(t *testing.T) {
 				`line 19: web.origins: "*" is no origin: write scheme and host alone, as "https://www.example.org"` + "\n" +
 				`line 19: web.origins: "https://www.example.org/" is no origin: write scheme and host alone, as "https://www.example.org"` + "\n" +
 				`line 20: web.queue: "suport" is no [[queue]] (did you mean "support"?)`},
+		{"half an upload service", "", "[web]\nlisten = \"\"\nupload = \"upload.customers.example\"",
+			`line 19: web.upload: upload and files go together: write upload = "upload.customers.example" and files = "http://127.0.0.1:5280/file_share", or neither`},
+		{"files in the page's way", "", "[web]\nlisten = \"\"\nupload = \"upload.customers.example\"\nfiles = \"http://127.0.0.1:5280/chat/files\"\nimages = [\"https://a.example/\"]",
+			`line 20: web.files: "http://127.0.0.1:5280/chat/files": the page has this path itself: have the server use another, as "http://127.0.0.1:5280/file_share"` + "\n" +
+				`line 21: web.images: "https://a.example/" is no origin: write scheme and host alone, as "https://a.example"`},
+		{"files nowhere", "", "[web]\nlisten = \"\"\nupload = \"upload.customers.example\"\nfiles = \"127.0.0.1:5280\"",
+			`line 20: web.files: "127.0.0.1:5280" is no web address: write where the server has its files, as "http://127.0.0.1:5280/file_share"`},
 		{"page on the component", "", "[web]\nlisten = \":8080\"\nwebsocket = \"http://127.0.0.1/\"\nhost = \"desk.agents.example\"\nagent_client = \".\"",
 			`line 19: web.websocket: "http://127.0.0.1/" is no WebSocket address: write one as "ws://127.0.0.1:5280/xmpp-websocket"` + "\n" +
 				`line 20: web.host: "desk.agents.example" is the component itself: write the host where customers log in anonymously` + "\n" +
@@ -419,7 +426,7 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	full := comment.ReplaceAllStringFunc(Example, func(line string) string {
-		for _, other := range []string{"secret_", "tls_ca", "agent_client", "agents_with", "second", "reserve", "overflow", "picture"} { // not with what stands beside them
+		for _, other := range []string{"secret_", "tls_ca", "agent_client", "agents_with", "second", "reserve", "overflow", "picture", "upload", "files"} { // not with what stands beside them
 			if strings.HasPrefix(line, "#"+other) {
 				return line
 			}
@@ -432,6 +439,7 @@ func TestExample(t *testing.T) {
 	}
 	// These have an example, not a default.
 	got.Members, got.Web.Origins, got.Web.Address, got.Front.WriteTo = plain.Members, plain.Web.Origins, plain.Web.Address, plain.Front.WriteTo
+	got.Web.Images = plain.Web.Images
 	got.Queues[0].Title, got.Agents[0].Name = plain.Queues[0].Title, plain.Agents[0].Name
 	got.Holidays, got.Agents[0].Skills = plain.Holidays, plain.Agents[0].Skills
 	got.Texts, got.Queues[0].Texts = plain.Texts, plain.Queues[0].Texts

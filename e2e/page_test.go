@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"fmt"
+	"html"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,17 +27,32 @@ func TestPage(t *testing.T) {
 			w := newReal(t, s.front, s.desk, s.one)
 			// The handler outlives the desk, as a reverse proxy's address would.
 			var site atomic.Pointer[http.Handler]
+			shop := newShop(t, w.public)
 			serve := func() {
+				w.cfg.Web.Origins = []string{shop}
 				h := web.New(w.cfg, w.relay, slog.New(slog.DiscardHandler))
 				site.Store(&h)
 			}
 			serve()
-			srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { (*site.Load()).ServeHTTP(rw, r) }))
+			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { (*site.Load()).ServeHTTP(rw, r) }))
+			srv.Listener.Close()
+			var err error
+			srv.Listener, err = net.Listen("tcp", strings.TrimPrefix(w.public, "http://"))
+			must(t, err)
+			srv.Start()
 			t.Cleanup(srv.Close)
 			b, err := browser.Start(srv.URL)
 			must(t, err)
 			t.Cleanup(b.Close)
 			pageTalks(t, w, b, serve)
+			for _, mobile := range []bool{false, true} {
+				for where, deny := range map[string]bool{"kept by the frame": false, "kept by the host": true} {
+					name := where + map[bool]string{true: ", mobile"}[mobile]
+					t.Run(name, func(t *testing.T) {
+						widgetTalks(t, w, &visitor{t, b, name}, browser.Args{"path": shop, "mobile": mobile, "deny": deny}, serve)
+					})
+				}
+			}
 		})
 	}
 }
@@ -162,5 +180,149 @@ func pageTalks(t *testing.T, w *world, b *browser.Browser, serve func()) {
 	if len(axe) > 0 || len(faults) > 0 {
 		t.Errorf("the page has faults:\n%s", strings.Join(append(axe, faults...), "\n"))
 	}
+	anna.drop()
+}
+
+// newShop is somebody else's site that uses the widget of the chat at this address; its policy allows that origin alone.
+func newShop(t *testing.T, chat string) string {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src "+chat+"; frame-src "+chat)
+		fmt.Fprintf(w, `<!doctype html><html lang="en"><title>Shop</title><main><h1>Shop %s</h1></main><script async src="%s/widget.js"></script>`, html.EscapeString(r.URL.Path), chat)
+	}))
+	t.Cleanup(srv.Close)
+	return strings.Replace(srv.URL, "127.0.0.1", "localhost", 1) // another site than the chat's, for the browser
+}
+
+// widgetTalks is a visit to the shop: what is said, shown and sent in both directions, over pages, tabs, a restart of the server
+// and one of the desk, in a frame that may keep things or must have its host do it.
+func widgetTalks(t *testing.T, w *world, v *visitor, form browser.Args, serve func()) {
+	d := &dialogue{w: w, t: t, names: map[string]string{}, who: map[string]*client{}, at: "widget"}
+	d.login("anna")
+	d.enter("anna")
+	anna := d.who["anna"]
+	hears := func(what string, is func(m *stanza.Element) bool) *stanza.Element {
+		t.Helper()
+		m := anna.await(func(s *stanza.Element) bool { return s.Local == "message" && is(s) })
+		if m == nil {
+			t.Fatalf("anna never heard %s", what)
+		}
+		return m
+	}
+	says := func(text string) func(m *stanza.Element) bool {
+		return func(m *stanza.Element) bool { return isMessage(m) && m.ChildText("", "body") == text }
+	}
+	button := func(name string) browser.Args { return browser.Args{"role": "button", "name": name, "host": true} }
+	question := "Question, " + v.name
+	v.do("open", form)
+	v.do("click", button("Open chat"))
+	v.do("fill", browser.Args{"role": "textbox", "name": "Your name", "value": "Vera"})
+	v.do("fill", browser.Args{"role": "textbox", "name": "Your question", "value": question})
+	v.do("click", browser.Args{"role": "button", "name": "Start chat"})
+	first := hears(question, says(question))
+	contact := string(first.From().Bare())
+	send := func(id, text string, more ...*stanza.Element) {
+		m := stanza.New("", "message", "type", "chat", "to", contact, "id", id)
+		if text != "" {
+			m.Add(stanza.Text("", "body", text))
+		}
+		must(t, anna.send(m.Add(more...)))
+	}
+	send("w1", "Good morning", stanza.New("urn:xmpp:chat-markers:0", "markable"))
+	v.see("Good morning")
+	hears("that it was read", func(m *stanza.Element) bool {
+		got := m.Child("urn:xmpp:chat-markers:0", "displayed")
+		return got != nil && got.Attr("id") == "w1"
+	})
+	send("", "", stanza.New("urn:xmpp:chat-markers:0", "displayed", "id", first.ID()))
+	v.do("see", browser.Args{"css": ".message[data-state=read]"})
+
+	// A file, which anna can get; a correction; a reaction; a reply.
+	png := "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+	v.do("attach", browser.Args{"how": "choose", "files": []browser.Args{{"name": "parcel.png", "type": "image/png", "base64": png}}})
+	v.do("see", browser.Args{"role": "img", "name": "Image: parcel.png"})
+	file := hears("of the file", func(m *stanza.Element) bool { return m.Child("jabber:x:oob", "x") != nil })
+	got, err := http.Get(file.Child("jabber:x:oob", "x").ChildText("jabber:x:oob", "url"))
+	must(t, err)
+	got.Body.Close()
+	if got.StatusCode != http.StatusOK || got.Header.Get("Content-Type") != "image/png" || got.ContentLength < 60 {
+		t.Errorf("the file is got with %s, %v", got.Status, got.Header)
+	}
+	v.write("It is brokn")
+	broken := hears("it", says("It is brokn"))
+	v.do("see", browser.Args{"css": ".message[data-state=sent] .body", "text": "It is brokn"})
+	v.do("keys", browser.Args{"press": "ArrowUp"})
+	v.write("It is broken")
+	hears("the correction", func(m *stanza.Element) bool {
+		fix := m.Child("urn:xmpp:message-correct:0", "replace")
+		return says("It is broken")(m) && fix != nil && fix.Attr("id") == broken.ID()
+	})
+	v.do("click", browser.Args{"css": ".theirs .more"})
+	v.do("click", browser.Args{"role": "button", "name": "React with 👍"})
+	hears("the reaction", func(m *stanza.Element) bool {
+		r := m.Child("urn:xmpp:reactions:0", "reactions")
+		return r != nil && r.Attr("id") == "w1" && r.ChildText("urn:xmpp:reactions:0", "reaction") == "👍"
+	})
+	v.do("click", browser.Args{"css": ".theirs .more"})
+	v.do("click", browser.Args{"role": "button", "name": "Reply"})
+	v.write("To you too")
+	hears("the reply", func(m *stanza.Element) bool {
+		r := m.Child("urn:xmpp:reply:0", "reply")
+		return says("To you too")(m) && r != nil && r.Attr("id") == "w1"
+	})
+
+	// Closed: what comes is counted, on this page and on the next.
+	v.do("click", browser.Args{"role": "button", "name": "Close chat", "host": form["mobile"] != true})
+	send("w2", "Which one?", stanza.New("urn:xmpp:chat-markers:0", "markable"))
+	v.do("see", button("Open chat, 1 new messages"))
+	v.do("goto", browser.Args{"path": form["path"].(string) + "/cart"})
+	v.do("see", button("Open chat, 1 new messages"))
+	v.do("click", button("Open chat"))
+	v.see("Which one?")
+	v.shot("widget-" + strings.NewReplacer("/", "-", " ", "-", ",", "").Replace(t.Name()))
+
+	// Another tab has the same conversation, and goes on when this one is closed.
+	second := &visitor{t, v.b, v.name + " 2"}
+	second.do("tab", browser.Args{"of": v.name})
+	second.do("click", button("Open chat"))
+	second.see("Which one?")
+	second.write("The red one")
+	hears("the second tab", says("The red one"))
+	v.see("The red one")
+	v.do("close", nil)
+	second.write("Still there?")
+	hears("it after the first tab's end", says("Still there?"))
+
+	want := []string{question, "Good morning", "It is broken", "To you too", "Which one?", "The red one", "Still there?"}
+	var faults, axe []string
+	must(t, v.b.Do(second.name, "faults", nil, &faults))
+	if form["mobile"] != true {
+		want = append(want, "While you were gone", "Back again")
+		// Desk and server go, and come back: what was written meanwhile arrives; nothing is lost, nothing comes twice.
+		w.stop()
+		second.write("While you were gone")
+		anna.drop()
+		must(t, w.server.Restart(t.Context()))
+		d.who = map[string]*client{}
+		d.login("anna")
+		anna = d.who["anna"]
+		w.start()
+		serve()
+		// Not enter, which forgets what may have come already.
+		must(t, anna.send(stanza.New("", "presence", "to", "lobby@"+deskDomain+"/anna").Add(stanza.New("http://jabber.org/protocol/muc", "x"))))
+		hears("what was written meanwhile", says("While you were gone"))
+		send("w3", "Back again")
+		second.see("Back again")
+	}
+	if got := second.texts(); strings.Join(got, "|") != strings.Join(want, "|") {
+		t.Errorf("the chat shows %q, want %q", got, want)
+	}
+	must(t, v.b.Do(second.name, "axe", nil, &axe))
+	if len(axe) > 0 || len(faults) > 0 {
+		t.Errorf("faults:\n%s", strings.Join(append(axe, faults...), "\n"))
+	}
+	second.do("close", nil)
+	send("", "!close") // the next visitor needs her
+	hears("that it is closed", func(m *stanza.Element) bool { return strings.Contains(m.ChildText("", "body"), "losed") })
 	anna.drop()
 }

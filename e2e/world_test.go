@@ -26,6 +26,7 @@ const (
 	agentsHost    = "agents.localhost"
 	frontDomain   = "help.customers.localhost"
 	deskDomain    = "desk.agents.localhost"
+	uploadDomain  = "upload.customers.localhost"
 )
 
 // world is where a dialogue plays: a desk, and clients of both sides.
@@ -38,6 +39,9 @@ type world struct {
 	clock    *manual // nil: real time
 	agents   string  // the agents' server, for clients; empty in the fake world
 	socket   string  // the customers' server's WebSocket
+	files    string  // and its files
+	public   string  // where the tests serve the page, if they do
+	server   *servers.Server
 	fake     *fakeserver.Server
 	dir      string
 	conf     *atomic.Value // the queues, agents and what follows in the configuration file, a string
@@ -199,7 +203,7 @@ func (w *world) web() string {
 	if w.socket == "" {
 		return fmt.Sprintf("[web]\nlisten = \"\"\naddress = \"https://chat.localhost\"\nhost = %q", customersHost)
 	}
-	return fmt.Sprintf("[web]\nlisten = \"127.0.0.1:1\"\naddress = \"https://chat.localhost\"\nwebsocket = %q\nhost = %q", w.socket, customersHost)
+	return fmt.Sprintf("[web]\nlisten = \"127.0.0.1:1\"\naddress = \"https://chat.localhost\"\nwebsocket = %q\nhost = %q\nupload = %q\nfiles = %q", w.socket, customersHost, uploadDomain, w.files)
 }
 
 // newReal is a world through real servers: one for both sides, or one for each.
@@ -213,17 +217,24 @@ func newReal(t *testing.T, front, desk func(context.Context, servers.Options) (*
 		t.Cleanup(func() { s.Stop() })
 		return s
 	}
+	port, release, err := servers.ReservePort()
+	must(t, err)
+	t.Cleanup(release)
+	w.public = fmt.Sprintf("http://127.0.0.1:%d", port)
+	customers := servers.Options{Customers: customersHost, Confine: []string{frontDomain, uploadDomain}, Upload: uploadDomain, Public: w.public}
 	f := servers.Component{Domain: frontDomain, Secret: "f"}
 	d := servers.Component{Domain: deskDomain, Secret: "d", Rosters: true}
 	var fs, ds *servers.Server
 	if oneServer {
-		fs = begin("server", front, servers.Options{Customers: customersHost, Confine: []string{frontDomain}, Accounts: []string{agentsHost}, Components: []servers.Component{f, d}})
+		customers.Accounts, customers.Components = []string{agentsHost}, []servers.Component{f, d}
+		fs = begin("server", front, customers)
 		ds = fs
 	} else {
-		fs = begin("front", front, servers.Options{Customers: customersHost, Confine: []string{frontDomain}, Components: []servers.Component{f}})
+		customers.Components = []servers.Component{f}
+		fs = begin("front", front, customers)
 		ds = begin("desk", desk, servers.Options{Accounts: []string{agentsHost}, Components: []servers.Component{d}})
 	}
-	w.agents, w.socket = ds.C2S(), fs.WebSocket()
+	w.agents, w.socket, w.files, w.server = ds.C2S(), fs.WebSocket(), fs.Files(), fs
 	w.front, w.desk = fs.ComponentAddr(frontDomain), ds.ComponentAddr(deskDomain)
 	for _, name := range []string{"anna", "bob", "carol", "olga", "dora", "eve"} {
 		must(t, ds.Register(ctx, name, agentsHost, name))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +34,7 @@ type deskWait struct {
 type deskState struct {
 	threads []*fakeThread
 	clients int
+	site    string // where files are put and got
 }
 
 // fakeThread is one customer's; the flags are what goes wrong.
@@ -87,6 +89,10 @@ type fakeStanza struct {
 			After  *string `xml:"after"`
 		} `xml:"http://jabber.org/protocol/rsm set"`
 	} `xml:"urn:xmpp:mam:2 query"`
+	Upload *struct {
+		Name string `xml:"filename,attr"`
+		Size int    `xml:"size,attr"`
+	} `xml:"urn:xmpp:http:upload:0 request"`
 	Release *struct {
 		Key string `xml:"key,attr"`
 	} `xml:"urn:frontdesk:0 release"`
@@ -255,6 +261,13 @@ func (d *fakeDesk) takeIQ(state *deskState, c *fakeClient, s *fakeStanza) {
 		th.client = c
 		th.claims++
 		c.send(`<iq %s type='result'><claim xmlns='urn:frontdesk:0' key='%s'/></iq>`, head, th.key)
+	case s.Upload != nil && s.Upload.Name == "huge.bin":
+		c.send(`<iq %s type='error'><error type='modify'><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>`+
+			`<file-too-large xmlns='urn:xmpp:http:upload:0'><max-file-size>5242880</max-file-size></file-too-large></error></iq>`, head)
+	case s.Upload != nil:
+		address := fmt.Sprintf("%s/file_share/%s/%s", state.site, s.ID, url.PathEscape(s.Upload.Name))
+		c.send(`<iq %s type='result'><slot xmlns='urn:xmpp:http:upload:0'><put url='%s'><header name='Authorization'>Bearer slot</header><header name='X-Evil'>1</header></put>`+
+			`<get url='%s'/></slot></iq>`, head, address, address)
 	case s.Release != nil:
 		if th := state.find(func(th *fakeThread) bool { return th.key == s.Release.Key }); th != nil {
 			th.gone = true

@@ -106,14 +106,14 @@ func emoji(c *customer) {
 	c.awaitLast("<body>Yes!🎉</body>")
 }
 
-func choices(c *customer) {
+// suggestions: what is chosen is said, and an action named (XEP-0439 §3).
+func suggestions(c *customer) {
 	c.start(nil)
 	c.desk.say(c.thread, "d1", `<body>Is it about an order?</body>`+nickAnna+
 		`<response xmlns='urn:xmpp:tmp:quick-response' value='yes' label='Yes, an order'/><response xmlns='urn:xmpp:tmp:quick-response' value='no'/>`+
 		`<action xmlns='urn:xmpp:tmp:quick-response' id='call' label='Call me'/>`)
 	c.do("see", args{"role": "button", "name": "Yes, an order"})
 	c.do("see", args{"role": "button", "name": "no"})
-	c.look("choices")
 	c.do("reload", nil)
 	c.do("click", args{"role": "button", "name": "Yes, an order"})
 	c.awaitLast("<body>yes</body>")

@@ -48,6 +48,7 @@ var (
 type gate struct {
 	host  string // the only host that <open/> may name; "" lets every frame pass
 	front string // the only other domain that a stanza may be for
+	files string // an upload service, which may be asked; "" is none
 	begun bool   // an <open/> has passed
 }
 
@@ -73,7 +74,8 @@ func (g *gate) check(raw []byte) (on, answer []byte, err error) {
 	if !g.begun {
 		return nil, nil, errOpen
 	}
-	if name.Space == nsClient && !g.reaches(attr["to"]) {
+	asks := name.Local == "iq" && g.files != "" && attr["to"] == g.files
+	if name.Space == nsClient && !asks && !g.reaches(attr["to"]) {
 		return nil, refusal(name.Local, attr), nil
 	}
 	return raw, nil, nil

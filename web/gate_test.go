@@ -9,7 +9,9 @@ import (
 
 const openFrame = `<open xmlns="urn:ietf:params:xml:ns:xmpp-framing" to="customers.example" version="1.0"/>`
 
-func testGate() *gate { return &gate{host: "customers.example", front: "help.example"} }
+func testGate() *gate {
+	return &gate{host: "customers.example", front: "help.example", files: "upload.customers.example"}
+}
 
 func TestGate(t *testing.T) {
 	t.Parallel()
@@ -29,6 +31,9 @@ func TestGate(t *testing.T) {
 		{`<iq xmlns='jabber:client' type='get' to='customers.example' id='1'/>`, "on"},
 		{`<message xmlns='jabber:client' to='support@help.example/desk'/>`, "on"},
 		{`<presence xmlns='jabber:client' to='help.example'/>`, "on"},
+		{`<iq xmlns='jabber:client' type='get' to='upload.customers.example' id='1'/>`, "on"},
+		{`<message xmlns='jabber:client' to='upload.customers.example'/>`, "forbidden"},
+		{`<iq xmlns='jabber:client' type='get' to='a@upload.customers.example' id='1'/>`, "forbidden"},
 		{`<message xmlns='jabber:client' id='m&amp;1' to='anna@agents.example'/>`, "forbidden"},
 		{`<message xmlns='jabber:client' to='other@customers.example'/>`, "forbidden"},
 		{`<message xmlns='jabber:client' to='help.example@agents.example'/>`, "forbidden"},

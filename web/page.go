@@ -66,7 +66,7 @@ func newPage(cfg *config.Config) *page {
 
 // pagePolicy lets the page load and reach its own origin, and show pictures of those that the configuration names; nothing else.
 func pagePolicy(cfg *config.Config) string {
-	return "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
+	return "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src " + strings.Join(append([]string{"'self'"}, cfg.Web.Images...), " ") + "; " +
 		"base-uri 'none'; form-action 'none'; frame-ancestors " + strings.Join(append([]string{"'self'"}, cfg.Web.Origins...), " ")
 }
 
@@ -114,7 +114,8 @@ func (p *page) chat(w http.ResponseWriter, r *http.Request) {
 	}
 	// What anybody may know: it is served to strangers.
 	known := compact(map[string]any{
-		"queue": name + "@" + p.cfg.Front.Domain, "title": title, "host": p.cfg.Web.Host, "upload": "", "images": []string{},
+		"queue": name + "@" + p.cfg.Front.Domain, "title": title, "host": p.cfg.Web.Host, "upload": p.cfg.Web.Upload,
+		"images": append([]string{}, p.cfg.Web.Images...),
 	})
 	var text bytes.Buffer
 	err := p.index.Execute(&text, map[string]any{"Lang": lang, "T": p.texts[lang], "Title": title, "Config": string(known), "Version": p.version})

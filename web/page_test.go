@@ -43,9 +43,12 @@ func TestPage(t *testing.T) {
 	shop := newShop(t)
 	cfg := testConfig(desk.url)
 	cfg.Web.Origins = []string{shop.url}
+	kept := newStore(t)
+	cfg.Web.Upload, cfg.Web.Files = "upload.example", kept.url
 	site := httptest.NewServer(New(cfg, fakeView{}, slog.New(slog.DiscardHandler)))
 	t.Cleanup(site.Close)
 	shop.chat <- site.URL
+	desk.do(func(s *deskState) { s.site = site.URL })
 	chromium, err := browser.Start(site.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -72,10 +75,11 @@ func TestPage(t *testing.T) {
 		"looks":              looks,
 		"tab closed":         tabClosed,
 		"own changes":        ownChanges,
+		"uploads":            uploads,
 		"reactions":          reactions,
 		"replies":            replies,
 		"emoji":              emoji,
-		"choices":            choices,
+		"suggestions":        suggestions,
 		"form":               fillsForm,
 		"end":                endsChat,
 		"forget":             forgetsMe,
@@ -94,7 +98,7 @@ func TestPage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			scenario(&customer{t: t, desk: desk, browser: chromium, shop: shop, name: name})
+			scenario(&customer{t: t, desk: desk, browser: chromium, shop: shop, files: kept, name: name})
 		})
 	}
 }
@@ -105,6 +109,7 @@ type customer struct {
 	desk    *fakeDesk
 	browser *browser.Browser
 	shop    *shop
+	files   *store
 	name    string
 	thread  *fakeThread
 }
@@ -562,7 +567,7 @@ func keyboard(c *customer) {
 	focused("button#emoji-button")
 	c.do("keys", args{"press": "Tab"})
 	focused("button#")
-	for range 3 { // back over both, to what can be done with the last message
+	for range 4 { // back over all, to what can be done with the last message
 		c.do("keys", args{"press": "Shift+Tab"})
 	}
 	var name string

@@ -57,7 +57,7 @@ type proxy struct {
 func newProxy(cfg *config.Config, log *slog.Logger) *proxy {
 	l := customerLimits()
 	return &proxy{
-		gate:    gate{host: cfg.Web.Host, front: cfg.Front.Domain},
+		gate:    gate{host: cfg.Web.Host, front: cfg.Front.Domain, files: cfg.Web.Upload},
 		server:  cfg.Web.WebSocket,
 		host:    cfg.Web.Host,
 		origins: cfg.Web.Origins,

@@ -8,6 +8,8 @@ import (
 	"embed"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"frontdesk/config"
 )
@@ -33,6 +35,7 @@ type View interface {
 //	/widget.js       the widget's loader, for other sites
 //	/xmpp-websocket  RFC 7395, to cfg.Web.Host and the front only
 //	/copy/…          a copy of a conversation, to who was given its address
+//	(cfg.Web.Files)  uploads and downloads, to the server's upload service
 //	/health          200, or 503 and what is wrong
 //	/metrics         Prometheus text
 //	/agent/          Converse.js, if cfg.Web.AgentClient is set; loopback only
@@ -47,6 +50,11 @@ func New(cfg *config.Config, view View, log *slog.Logger) http.Handler {
 	newPage(cfg).serve(mux)
 	mux.Handle("GET /xmpp-websocket", front)
 	mux.Handle("GET /copy/{token}", copies(view))
+	if cfg.Web.Files != "" {
+		if u, err := url.Parse(cfg.Web.Files); err == nil {
+			mux.Handle(strings.TrimSuffix(u.Path, "/")+"/", newFiles(cfg, log))
+		}
+	}
 	mux.Handle("GET /health", health(view))
 	mux.Handle("GET /metrics", metrics(view, front))
 	if cfg.Web.AgentClient != "" {

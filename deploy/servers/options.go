@@ -11,6 +11,15 @@ import (
 // domain is what goes into configuration files of two languages unquoted or quoted.
 var domain = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
+var origin = regexp.MustCompile(`^https?://[a-z0-9.-]+(:[0-9]+)?$`)
+
+// PublicHost is the host of Public without a port: by it the servers know requests for files.
+func (o Options) PublicHost() string {
+	_, host, _ := strings.Cut(o.Public, "://")
+	host, _, _ = strings.Cut(host, ":")
+	return host
+}
+
 // hosts returns the virtual hosts, customers' first.
 func (o Options) hosts() []string {
 	var hosts []string
@@ -29,6 +38,12 @@ func (o Options) check() error {
 		return errors.New("servers: Options has neither Customers nor Accounts")
 	}
 	names := o.hosts()
+	if (o.Upload == "") != (o.Public == "") || o.Upload != "" && (o.Customers == "" || !origin.MatchString(o.Public)) {
+		return errors.New("servers: Options has Upload without Customers or a Public origin")
+	}
+	if o.Upload != "" {
+		names = append(names, o.Upload)
+	}
 	if o.Rooms != "" {
 		if len(o.Accounts) == 0 {
 			return errors.New("servers: Options has Rooms and no Accounts")

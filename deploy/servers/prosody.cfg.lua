@@ -73,6 +73,15 @@ Component {{lua .}} "muc"
 	modules_enabled = { "muc_mam" }
 	muc_log_by_default = true
 {{- end}}
+{{- with .Upload}}
+
+Component {{lua .}} "http_file_share"
+	http_host = {{lua $.PublicHost}}
+	http_external_url = {{lua (print $.Public "/")}}
+	http_file_share_access = { {{lua $.Customers}} }
+	http_file_share_size_limit = 10*1024*1024
+	http_file_share_expires_after = 7*24*60*60
+{{- end}}
 {{- range .Components}}
 
 Component {{lua .Domain}}

@@ -40,9 +40,12 @@ type Options struct {
 	Rooms string
 	// Confine lists the domains that users of Customers may write to, besides their own
 	// account and their own host's address. Empty: they reach nobody.
-	Confine   []string
-	Admins    []string // bare JIDs of the server's admins
-	PlainAuth bool     // allow SASL PLAIN without TLS; else only SCRAM there
+	Confine []string
+	// Upload is the domain of an upload service (XEP-0363) for users of Customers, and Public the origin where a proxy makes
+	// its files public, under /file_share/. "" is none.
+	Upload, Public string
+	Admins         []string // bare JIDs of the server's admins
+	PlainAuth      bool     // allow SASL PLAIN without TLS; else only SCRAM there
 }
 
 // Component is an external component.
@@ -181,6 +184,9 @@ func (s *Server) ComponentAddr(domain string) string {
 func (s *Server) WebSocket() string {
 	return "ws://" + address(s.ports.http) + "/xmpp-websocket"
 }
+
+// Files returns the URL of the upload service's files, for the proxy that makes them public.
+func (s *Server) Files() string { return "http://" + address(s.ports.http) + "/file_share" }
 
 // Log returns the path of the log, which Restart appends to.
 func (s *Server) Log() string { return filepath.Join(s.opts.Dir, "server.log") }

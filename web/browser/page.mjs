@@ -131,6 +131,22 @@ class Page {
   async close() { await (this.#context.pages().length > 1 ? this.#page.close() : this.#context.close()); }
   async shot({ path }) { await this.#page.screenshot({ path }); }
 
+  // attach {how, files: [{name, type, base64}]} chooses files, or pastes or drops them.
+  async attach({ how, files }) {
+    const all = files.map(f => ({ name: f.name, mimeType: f.type, buffer: Buffer.from(f.base64, 'base64') }));
+    if (how === 'choose') {
+      await this.#in({ css: '#file' }).setInputFiles(all);
+      return;
+    }
+    await this.#own.evaluate(([way, list]) => {
+      const data = new DataTransfer();
+      for (const f of list) data.items.add(new File([Uint8Array.from(atob(f.base64), c => c.charCodeAt(0))], f.name, { type: f.type }));
+      const fire = (type, event) => document.getElementById('text').dispatchEvent(new event(type, { bubbles: true, cancelable: true, dataTransfer: data, clipboardData: data }));
+      if (way === 'paste') fire('paste', ClipboardEvent);
+      else for (const type of ['dragenter', 'dragover', 'drop']) fire(type, DragEvent);
+    }, [how, files]);
+  }
+
   // saved clicks and returns the text of the file that the browser then saves, after its name.
   async saved(where) {
     const [file] = await Promise.all([this.#page.waitForEvent('download'), this.click(where)]);
