@@ -172,7 +172,7 @@ func (c *customer) ask() {
 func (c *customer) write(text string) {
 	c.t.Helper()
 	c.do("fill", args{"role": "textbox", "name": "Write a message", "value": text})
-	c.do("click", args{"role": "button", "name": "Send"})
+	c.do("click", args{"role": "button", "name": "Send", "exact": true})
 }
 
 func (c *customer) see(text string) { c.t.Helper(); c.do("see", args{"text": text}) }
