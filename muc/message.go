@@ -129,7 +129,9 @@ func historic(m *stanza.Element) bool {
 			c.Is("urn:xmpp:message-correct:0", "replace"), // XEP-0308
 			c.Is("urn:xmpp:fasten:0", "apply-to"),         // XEP-0422
 			c.Is("urn:xmpp:eme:0", "encryption"),          // XEP-0380
-			c.Is("jabber:x:oob", "x"):                     // XEP-0066
+			c.Is("jabber:x:oob", "x"),                     // XEP-0066
+			c.Is("urn:xmpp:sfs:0", "file-sharing"),        // XEP-0447, which may come without a body
+			c.Is("urn:xmpp:sfs:0", "sources"):
 			return true
 		}
 	}
