@@ -349,6 +349,76 @@ func FuzzStep(f *testing.F) {
 	})
 }
 
+// FuzzStranger: whatever somebody sends whom no room admits, the answer says nothing of the room: it is the same for one full of
+// people, for one that is empty and for one that is not there, but for the name. Nobody else hears of it, and nothing changes.
+func FuzzStranger(f *testing.F) {
+	for _, p := range probes {
+		f.Add(fmt.Sprintf(p, "lobby@desk.example"), false)
+		f.Add(fmt.Sprintf(p, "lobby@desk.example"), true)
+	}
+	for _, x := range []string{
+		`<presence to='lobby@desk.example/N'><x xmlns='http://jabber.org/protocol/muc'><password>x</password><history since='2020-01-01T00:00:00Z'/></x></presence>`,
+		`<presence type='subscribed' to='lobby@desk.example'/>`, `<presence type='unsubscribe' to='lobby@desk.example/Anna'/>`, `<presence type='foo' to='lobby@desk.example'/>`,
+		`<message type='headline' to='lobby@desk.example'><body>x</body></message>`, `<message type='foo' to='lobby@desk.example/Carol'/>`,
+		`<message to='lobby@desk.example'><x xmlns='jabber:x:conference' jid='lobby@desk.example'/></message>`,
+		`<iq type='set' id='1' to='lobby@desk.example'><query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query></iq>`,
+		`<iq type='get' id='1' to='lobby@desk.example'><query xmlns='http://jabber.org/protocol/muc#admin'><item role='moderator'/></query></iq>`,
+		`<iq type='set' id='1' to='lobby@desk.example'><query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><before/></set></query></iq>`,
+		`<iq type='get' id='1' to='lobby@desk.example/Carol'><vCard xmlns='vcard-temp'/></iq>`, `<iq type='error' id='1' to='lobby@desk.example/Carol'/>`,
+		`<iq type='set' id='1' to='lobby@desk.example'><command xmlns='http://jabber.org/protocol/commands' node='x'/></iq>`,
+		`<iq type='get' id='1' to='desk.example'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>`, `<iq type='get' to='desk.example/x'><x/></iq>`,
+	} {
+		f.Add(x, false)
+		f.Add(x, true)
+	}
+	f.Fuzz(func(t *testing.T, xml string, banned bool) {
+		in, err := stanza.Parse(xml)
+		if err != nil {
+			return
+		}
+		const eve = stanza.JID("eve@evil.example/x")
+		text := in.Set("from", string(eve)).String()
+		rooms := []string{"lobby", "cabinet", "nowhere"}
+		if rest := strings.ToLower(strings.ReplaceAll(text, "lobby@desk.example", "")); slices.ContainsFunc(rooms, func(r string) bool { return strings.Contains(rest, r) }) {
+			return // the answers could not be told from the question
+		}
+		var first string
+		for i, room := range rooms {
+			g := newStage(t)
+			g.play("testdata/include/everybody.txt")
+			if banned { // of another room: he is no less a stranger in these
+				g.play("testdata/include/team.txt")
+				g.send("mia@maker.example/phone", parse(t, `<iq type='set' to='team@desk.example'><query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='outcast' jid='eve@evil.example'/></query></iq>`))
+			}
+			clear(g.inbox)
+			before := len(g.facts) + len(g.events) + len(g.rows)
+			e, err := stanza.Parse(strings.ReplaceAll(text, "lobby@desk.example", room+"@desk.example"))
+			if err != nil {
+				return // what was parsed cannot be written as it was
+			}
+			g.send(eve, e)
+			if len(g.facts)+len(g.events)+len(g.rows) != before {
+				t.Fatalf("a stranger changed something by %s", e)
+			}
+			answer := ""
+			for jid, got := range g.inbox {
+				for _, x := range got {
+					if jid.Bare() != eve.Bare() {
+						t.Fatalf("a stranger reached %s by %s", jid, e)
+					}
+					answer += x.String()
+				}
+			}
+			answer = strings.ReplaceAll(answer, room, "ROOM")
+			if i == 0 {
+				first = answer
+			} else if answer != first {
+				t.Fatalf("%s\nof %s: %s\nof the lobby: %s", text, room, answer, first)
+			}
+		}
+	})
+}
+
 // full is a service with n sessions in its lobby.
 func full(b *testing.B, n int) *Service {
 	b.Helper()
