@@ -79,6 +79,13 @@ func TestHosted(t *testing.T) {
 		"Alice (customer): Hello", "Alice (customer): Are you there?", "Anna: What do I say?", "subject #7 Alice")
 	g.expect(anna, "Carol participant")
 
+	// A guest answers as a person does who tells nothing.
+	g.send(anna, parse(t, `<iq type='get' id='d1' to='case.7@desk.example/Alice (customer)'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`))
+	if got := g.inbox[anna]; len(got) != 1 || !strings.Contains(got[0].String(), "<identity category='account' type='registered' name='Alice (customer)'/><feature var='http://jabber.org/protocol/disco#info'/></query>") {
+		t.Errorf("the customer's discovery gives %v", got)
+	}
+	clear(g.inbox)
+
 	// Nobody may change it, nor speak to a guest, nor for one.
 	for _, x := range []string{
 		`<iq type='set' id='1' to='case.7@desk.example'><query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member' jid='bob@agents.example'/></query></iq>`,

@@ -78,7 +78,11 @@ func (st *step) ownIQ(o *occupant) error {
 	if q.Attr("node") != "" {
 		return errNotFound
 	}
-	r := stanza.New(stanza.NSDiscoInfo, "query").Add(identity("client", "bot", o.nick))
+	category, typ := "account", "registered" // a guest is a person, whose client is nobody's business
+	if o == st.room.desk {
+		category, typ = "client", "bot"
+	}
+	r := stanza.New(stanza.NSDiscoInfo, "query").Add(identity(category, typ, o.nick))
 	supports(r, []string{stanza.NSDiscoInfo})
 	if o == st.room.desk {
 		supports(r, st.s.extra)

@@ -45,7 +45,8 @@ func (c *client) view(room string) *view {
 //  1. a session gets its own presence with 110 exactly when it enters, changes or leaves;
 //  2. what a client has seen is what is there;
 //  3. who is not in the room receives nothing but errors, refusals, results and invitations;
-//  4. nobody but moderators and himself sees an address.
+//  4. nobody but moderators and himself sees an address;
+//  5. every presence says what its occupant is, and that once, and every stanza of an occupant has an occupant-id.
 func (m *simulation) run(steps int) {
 	for i := range steps {
 		c := m.clients[m.rng.IntN(len(m.clients))]
@@ -189,6 +190,14 @@ func (m *simulation) see(c *client, e *stanza.Element, after string) {
 	invited := x.Has(nsUser, "invite") || strings.Contains(x.String(), "code='101'")
 	room := e.From().Local()
 	v := c.view(room)
+	ids, xs := 0, 0
+	for c := range e.Elements() {
+		ids += map[bool]int{true: 1}[c.Is(nsOccupant, "occupant-id")]
+		xs += map[bool]int{true: 1}[c.Is(nsUser, "x")]
+	}
+	if plain := e.Type() != "error" && e.Local != "iq" && e.From().Resource() != "" && !strings.Contains(x.String(), "code='333'"); plain && (ids != 1 || e.Local == "presence" && xs != 1) {
+		m.t.Fatalf("%s\n%s received %s", after, c.jid, e)
+	}
 	if e.Local != "presence" || e.Type() == "error" || e.Type() == "unsubscribed" {
 		if r := m.s.rooms[room]; (r == nil || !m.s.admits(r, c.jid.Bare())) && e.Type() != "error" && e.Type() != "result" && !invited && !v.in {
 			m.t.Fatalf("%s\n%s is not admitted and received %s", after, c.jid, e)
