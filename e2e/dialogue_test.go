@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,6 +48,7 @@ type dialogue struct {
 	who   map[string]*client
 	at    string // file:line
 	count int    // of what was written
+	down  bool   // a component's connection is, and stays so
 
 	forms   bool // commands are given by form
 	spoken  []spoken
@@ -90,10 +92,15 @@ func (d *dialogue) link(what, domain string) {
 		d.w.fake.Refuse(domain, what == "down")
 		d.w.fake.Cut(domain)
 	}
-	if what != "down" {
-		d.w.fake.Refuse(domain, false)
-		d.w.fake.Wait(domain, true)
+	if d.down = what == "down"; d.down {
+		for d.w.relay.Health() == nil { // until the desk has noticed
+			runtime.Gosched()
+		}
+		return
 	}
+	d.w.fake.Refuse(domain, false)
+	d.w.fake.Wait(domain, true)
+	d.w.works()
 }
 
 func (d *dialogue) run(name string) {
@@ -120,7 +127,10 @@ func (d *dialogue) run(name string) {
 		}
 		if line == "restart" {
 			d.settle()
-			d.w.restart()
+			d.w.stop()
+			if d.w.launch(); !d.down {
+				d.w.works()
+			}
 			continue
 		}
 		if line == "config:" {

@@ -109,9 +109,10 @@ func (r *Relay) opened(f *dispatch.Fact, u *utterance, e *entry) {
 	t.Opened, t.Saved, t.told, t.stood, t.Consulted = e.seq, nil, nil, nil, nil
 	t.Missed, t.MissedBy, t.MissedTill, t.After = 0, "", 0, nil
 	t.Asking, t.Given = nil, nil
+	t.Unmet = f.By == ""
 	r.counted(f, t)
 	r.saveThread(t)
-	r.fresh = append(r.fresh, fresh{thread: t.N, begun: f.By == ""})
+	r.fresh = append(r.fresh, fresh{thread: t.N})
 	r.stale = true
 	r.rehost(t)
 }

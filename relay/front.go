@@ -158,7 +158,7 @@ func (r *Relay) customerWrote(q *queue, c *customer, from stanza.JID, m *intake)
 	if t = r.thread(c.Threads[q.name]); len(ask) > 0 {
 		t.Asking = &asking{ask, held}
 		r.saveThread(t)
-	} else if t.Asking != nil {
+	} else if t.Asking != nil && !t.Unmet { // else this answers nothing
 		r.replied(t, m)
 	}
 }

@@ -85,6 +85,7 @@ type thread struct {
 	Tags   []string          `json:"tags,omitempty"`
 	Notes  []uint64          `json:"notes,omitempty"` // records
 	Asking *asking           `json:"asking,omitempty"`
+	Unmet  bool              `json:"unmet,omitempty"` // who began the last conversation was not greeted or asked yet: that comes at the end of a step, once the desk is up
 	Given  map[string]string `json:"given,omitempty"` // answers of the last conversation, by field
 
 	Rated     uint64   `json:"rated,omitempty"`     // record of the last rating

@@ -120,6 +120,7 @@ type Relay struct {
 	publishedUp        int
 	stale              bool    // something changed that may change a queue's presence
 	fresh              []fresh // in this step
+	met                bool    // who began a conversation in another run and was told nothing has been looked for
 	ready              chan struct{}
 	wasReady           bool
 	saidReady          bool

@@ -331,6 +331,7 @@ func (r *Relay) verifying() {
 		for _, p := range r.cfg.Agents {
 			r.sessions(p.JID)
 		}
+		r.meet()
 		r.decide(dispatch.DeskUp{}, nil)
 		r.ungranted()
 		r.reshowEvery()

@@ -19,7 +19,6 @@ const (
 // fresh is a thread that may have come to wait in this step.
 type fresh struct {
 	thread uint64
-	begun  bool // a customer began the conversation in this step
 	thanks bool // he has answered what he was asked
 }
 
@@ -68,11 +67,16 @@ func (r *Relay) reassure() {
 			t.Asking = nil
 			r.saveThread(t)
 		}
+		begun := t.Unmet
+		if begun {
+			t.Unmet = false
+			r.saveThread(t)
+		}
 		v, first, where, then := r.voice(t), "", "", ""
 		q, w := r.queues[t.Queue], &words{}
 		switch {
 		case q == nil:
-		case f.begun && q.greet:
+		case begun && q.greet:
 			first = v.Say("greeting", "queue", q.title)
 		case f.thanks:
 			first = v.Say("asking_done")
@@ -80,7 +84,7 @@ func (r *Relay) reassure() {
 		if d.Owner == "" && t.stood == nil && (t.Asking == nil || !t.Asking.Held) {
 			where = r.stand(t, &d, v, r.desk.Place(t.N))
 		}
-		if q != nil && f.begun && t.Asking != nil {
+		if q != nil && begun && t.Asking != nil {
 			then = r.question(t, q, v, w, true)
 		}
 		if w.Body = texts.Lines(first, where, then); w.Body != "" {
@@ -183,6 +187,21 @@ func (r *Relay) moved(t *thread, d *dispatch.Thread, place int) {
 	}
 	v := r.voice(t)
 	r.tellCustomer(t, v, r.stand(t, d, v, place))
+}
+
+// meet has those told and asked who began a conversation in a run before this one, while the desk was down.
+func (r *Relay) meet() {
+	if r.met {
+		return
+	}
+	r.met = true
+	for _, q := range r.order {
+		for _, d := range r.desk.Line(q.name, r.desk.Waiting(q.name)) {
+			if t := r.thread(d.N); t != nil && t.Unmet {
+				r.fresh = append(r.fresh, fresh{thread: t.N})
+			}
+		}
+	}
 }
 
 // watchLines has lines looked at that nobody has come to since the desk began.
