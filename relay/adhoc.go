@@ -57,7 +57,7 @@ func (r *Relay) adhoc(agent string, t *thread, s *stanza.Element) bool {
 }
 
 // title is what a client lists a command as.
-func (o *order) title() string { return strings.ToUpper(o.name[:1]) + o.name[1:] + ": " + o.help }
+func (o *order) title() string { return capital(o.name) + ": " + o.help }
 
 // listOrders lists what this person may do here and now (§2.2), as !help does.
 func (r *Relay) listOrders(c *call, s *stanza.Element) *stanza.Element {

@@ -123,3 +123,17 @@ func FuzzForm(f *testing.F) {
 		}
 	})
 }
+
+// TestSorry: a refusal is a sentence, whatever it begins with.
+func TestSorry(t *testing.T) {
+	t.Parallel()
+	for why, want := range map[string]string{
+		"that is none.": "That is none.", "élodie has this conversation.": "Élodie has this conversation.",
+		"Ömer is no agent.": "Ömer is no agent.", "安娜 has joined already.": "安娜 has joined already.", "3 is none.": "3 is none.",
+	} {
+		c := &call{}
+		if got := c.sorry(refuse("%s", why)); got != "Nothing was done. "+want {
+			t.Errorf("%q is refused with %q", why, got)
+		}
+	}
+}

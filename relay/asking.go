@@ -168,7 +168,7 @@ func (r *Relay) learnt(t *thread) string {
 		text = "\nEmail: " + t.customer.Email
 	}
 	for _, f := range sortedKeys(t.Given) {
-		text += "\n" + strings.ToUpper(f[:1]) + f[1:] + ": " + t.Given[f]
+		text += "\n" + capital(f) + ": " + t.Given[f]
 	}
 	return text
 }

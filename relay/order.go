@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"frontdesk/component/stanza"
 	"frontdesk/config"
@@ -122,12 +124,17 @@ func (r *Relay) obey(c *call) (string, error) {
 
 // sorry is the answer to a command that was not carried out.
 func (c *call) sorry(err error) string {
-	why := err.Error()
-	text := "Nothing was done. " + strings.ToUpper(why[:1]) + why[1:]
+	text := "Nothing was done. " + capital(err.Error())
 	if e, ok := err.(refusal); ok && e.form {
 		text += "\nThe right form is: !" + c.order.usage()
 	}
 	return text
+}
+
+// capital gives a sentence its capital letter.
+func capital(s string) string {
+	first, size := utf8.DecodeRuneInString(s) // it may be a name's
+	return string(unicode.ToUpper(first)) + s[size:]
 }
 
 // node is what an ad-hoc command is called by.

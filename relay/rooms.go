@@ -254,7 +254,7 @@ func (r *Relay) hats() {
 	for _, a := range r.desk.Agents() {
 		var worn []muc.Hat
 		if role := r.staff[a.ID].Role; role != config.Agent {
-			worn = append(worn, muc.Hat{URI: hatURI + string(role), Title: strings.ToUpper(string(role[:1])) + string(role[1:])})
+			worn = append(worn, muc.Hat{URI: hatURI + string(role), Title: capital(string(role))})
 		}
 		if a.Avail == dispatch.Available {
 			worn = append(worn, muc.Hat{URI: hatURI + "duty", Title: "On duty"})
