@@ -201,8 +201,11 @@ func (r *Relay) sendReply(c *call) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !innocent(text) {
+	switch {
+	case !innocent(text):
 		return "", refuse("a line of it would start with \"!\".")
+	case t.customer.retired():
+		return "", refuse(textRetired)
 	}
 	in := dispatch.AgentSaid{Thread: t.N, Agent: c.agent, Saved: t.Saved}
 	if err := r.decide(in, &utterance{thread: t, customer: t.customer, words: &words{Body: text}}); err != nil {

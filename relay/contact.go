@@ -150,7 +150,7 @@ func (r *Relay) agentWrote(t *thread, agent string, s *stanza.Element, m *intake
 	}
 	m.Body = text
 	if t.customer.retired() {
-		r.answer(s, noticeMark+textRetired)
+		r.answer(s, noticeMark+"Nothing was sent. "+textRetired)
 		return
 	}
 	if !r.resolve(t, agent, m) {

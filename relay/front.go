@@ -104,7 +104,9 @@ func (r *Relay) customerWrote(q *queue, c *customer, from stanza.JID, m *intake)
 		if m.Body == "" {
 			return // a stranger's reaction or retraction
 		}
-		c = r.newCustomer(from)
+		c = r.newCustomer(from.Bare())
+		c.Full = cloned(from)
+		r.enrol(c)
 	} else {
 		r.rebind(c, from)
 	}

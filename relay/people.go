@@ -246,20 +246,25 @@ func (r *Relay) customerOf(from stanza.JID) *customer {
 	return r.customer(n)
 }
 
-// newCustomer makes one who writes for the first time, under the key that his page claimed.
-func (r *Relay) newCustomer(from stanza.JID) *customer {
-	r.lastCustomer++
+// newCustomer is one who has no number yet, at an account.
+func (r *Relay) newCustomer(bare stanza.JID) *customer {
+	return &customer{N: r.lastCustomer + 1, Bare: cloned(bare), Threads: map[string]uint64{}}
+}
+
+// enrol keeps a new customer, under the key that his page claimed.
+func (r *Relay) enrol(c *customer) {
+	r.lastCustomer = c.N
 	r.put(tableMeta, "customers", r.lastCustomer)
-	c := &customer{N: r.lastCustomer, Threads: map[string]uint64{}}
 	r.customers[c.N] = c
 	var claim claimRow
-	if r.row(tableClaim, string(from.Bare()), &claim) {
+	if r.row(tableClaim, string(c.Bare), &claim) {
 		c.Key = claim.Key
 		r.put(tableKey, claim.Key, c.N)
-		r.put(tableClaim, string(from.Bare()), nil)
+		r.put(tableClaim, string(c.Bare), nil)
 	}
-	r.rebind(c, from)
-	return c
+	r.byJID[c.Bare] = c.N
+	r.put(tableJID, string(c.Bare), c.N)
+	r.saveCustomer(c)
 }
 
 // rebind notes the address that a customer has now. His old one, where it was an anonymous
@@ -275,7 +280,7 @@ func (r *Relay) rebind(c *customer, from stanza.JID) {
 			r.put(tableJID, string(c.Bare), nil)
 		}
 	}
-	from = stanza.JID(strings.Clone(string(from))) // else it would keep the whole stanza
+	from = cloned(from)
 	c.Bare, c.Full = from.Bare(), from
 	r.byJID[c.Bare] = c.N
 	r.put(tableJID, string(c.Bare), c.N)

@@ -112,7 +112,8 @@ func (r *Relay) write(c *call) (string, error) {
 	if v != plain || text == "" {
 		return "", misused("that is nothing to send to a customer.")
 	}
-	if cust == nil {
+	known := cust != nil
+	if !known {
 		cust = r.newCustomer(jid)
 	}
 	t := r.thread(cust.Threads[c.line.name])
@@ -126,6 +127,9 @@ func (r *Relay) write(c *call) (string, error) {
 			return "", refuse("%s", r.explain(err, &thread{Queue: c.line.name, customer: cust}))
 		}
 		return "", r.why(err, c)
+	}
+	if !known {
+		r.enrol(cust)
 	}
 	t = r.thread(cust.Threads[c.line.name])
 	r.note(store.Agents, t.archive, &entry{kind: kindTold, own: own{Thread: t.N, To: c.agent},

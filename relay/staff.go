@@ -222,14 +222,15 @@ func (r *Relay) hire(by, jid, name string, role config.Role) error {
 }
 
 func (r *Relay) dismiss(by, jid string) error {
-	if st := r.agentRow(jid); st.Invited {
-		st.Invited = false
-		r.put(tableAgent, jid, st)
-	}
-	return r.change(by, jid, func(w *staffRow) error {
+	err := r.change(by, jid, func(w *staffRow) error {
 		w.Gone, w.Queues = true, nil
 		return nil
 	})
+	if st := r.agentRow(jid); err == nil && st.Invited {
+		st.Invited = false
+		r.put(tableAgent, jid, st)
+	}
+	return err
 }
 
 // fixed reports whether the file alone says what somebody is: its admins cannot be locked out while the desk runs.

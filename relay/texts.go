@@ -31,7 +31,7 @@ const (
 	textHowTo          = "I take commands only: !help lists them. To write to a customer, write to his contact."
 	textWelcome        = "Welcome to the desk. Customers appear as chats of their own; what you write there goes to the customer. !help lists what I understand. " +
 		"Switch encryption (OMEMO) off in customers' chats: what is encrypted cannot reach them. In most clients that is the lock in the chat."
-	textRetired   = "Nothing was sent. This customer had no account, cannot come back, and can be reached no more: what was said is kept."
+	textRetired   = "This customer had no account, cannot come back, and can be reached no more: what was said is kept."
 	textRetracted = "This message was taken back by its author, but your client cannot show that."
 	textCorrected = "A correction cannot be a command. Nothing was sent or done."
 )
