@@ -121,7 +121,7 @@ func (r *Relay) learn(t *thread, q *queue, v texts.Voice, field, text string) {
 	c := t.customer
 	switch field {
 	case "name":
-		if name := cleanName(text); name != "" && !c.Named {
+		if name := r.nameFor(text); name != "" && !c.Named {
 			c.Name = name
 			r.saveCustomer(c)
 		}
