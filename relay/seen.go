@@ -126,7 +126,7 @@ func (r *Relay) customerShow(t *thread) string {
 	if len(c.clients) > 0 {
 		best := len(shows) - 1
 		for _, show := range c.clients {
-			best = min(best, max(0, slices.Index(shows, show)))
+			best = min(best, slices.Index(shows, show))
 		}
 		return shows[best]
 	}
@@ -140,8 +140,9 @@ func (r *Relay) customerShow(t *thread) string {
 	return "away"
 }
 
-// customerShows notes what a customer's client says of itself.
+// customerShows notes what a customer's client says of itself; what is none of shows says nothing.
 func (r *Relay) customerShows(c *customer, client stanza.JID, show string) {
+	show = shows[max(0, slices.Index(shows, show))]
 	old, known := c.clients[client]
 	if known && old == show || !known && len(c.clients) >= maxClients {
 		return
@@ -149,7 +150,7 @@ func (r *Relay) customerShows(c *customer, client stanza.JID, show string) {
 	if c.clients == nil {
 		c.clients = map[stanza.JID]string{}
 	}
-	c.clients[cloned(client)] = strings.Clone(show)
+	c.clients[cloned(client)] = show
 	r.reshowAll(c)
 }
 
