@@ -57,7 +57,7 @@ func (s *Service) RestoreSession(key string, value []byte) error {
 	jid := stanza.JID(full)
 	r := s.rooms[local]
 	if r == nil {
-		r = s.newRoom(local)
+		r = s.draftRoom(local) // to tell the session of it, and no more
 	}
 	a := s.standing(r, jid.Bare())
 	nick, refused := r.nickFor(jid.Bare(), v.Nick)
