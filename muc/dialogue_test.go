@@ -22,7 +22,7 @@ func testConfig() Config {
 	return Config{
 		Domain: "desk.example", Name: "The desk", Denied: []string{"customers.example"}, Version: "1.2",
 		Creators: []string{"olga@agents.example", "carol@agents.example", "anna@agents.example", "bob@agents.example", "maker.example", "customers.example"},
-		Reserved: func(local string) bool { return local == "loby" },
+		Reserved: func(local string) bool { return local == "loby" || strings.HasPrefix(local, "case.") },
 		Nicks:    map[string]string{"olga@agents.example": "Olga", "carol@agents.example": "Carol"},
 		Rooms: []RoomConfig{{
 			Local: "lobby", Name: "Lobby", Description: "Where all agents meet", Service: "desk", History: 4,
@@ -98,6 +98,7 @@ func (g *stage) take(out Out) {
 			if e.From().Domain() != "desk.example" || e.To() != to || to == "" {
 				g.t.Fatalf("a stanza without from or to: %s", e)
 			}
+			g.whole(e)
 			key := to
 			if key.Resource() == "" {
 				key = key.WithResource("phone") // a server would do so
@@ -117,6 +118,29 @@ func (g *stage) take(out Out) {
 	g.events = append(g.events, out.Events...)
 	for _, a := range out.Asks {
 		g.take(g.answer(a))
+	}
+}
+
+// whole checks what holds for all that comes from an occupant: presence, of who goes, too, has one <x/> with one <item/>, and it
+// and all messages have one occupant id. Who was never in the room (§7.2.17) has none.
+func (g *stage) whole(e *stanza.Element) {
+	if e.From().Resource() == "" || e.Local == "iq" || e.Type() == "error" {
+		return
+	}
+	count := func(e *stanza.Element, space, local string) (n int) {
+		for c := range e.Elements() {
+			if c.Is(space, local) {
+				n++
+			}
+		}
+		return n
+	}
+	x := e.Child(nsUser, "x")
+	item, never := x.Child(nsUser, "item"), strings.Contains(x.String(), "<status code='307'/><status code='333'/>")
+	ids := count(e, nsOccupant, "occupant-id")
+	if e.Local == "presence" && (count(e, nsUser, "x") != 1 || count(x, nsUser, "item") != 1 || item.Attr("affiliation") == "" || item.Attr("role") == "") ||
+		ids != 1 && !(never && ids == 0) {
+		g.t.Fatalf("not whole: %s", e)
 	}
 }
 
@@ -204,6 +228,22 @@ func (g *stage) restart() {
 	}
 }
 
+// replay checks that the facts alone, in the order of the log, give the state that there is.
+func (g *stage) replay() {
+	g.t.Helper()
+	again := New(g.config(), testSalt)
+	for _, f := range g.facts {
+		if err := again.Apply(f); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+	want, err := g.s.Snapshot()
+	got, err2 := again.Snapshot()
+	if err := errors.Join(err, err2); err != nil || string(got) != string(want) {
+		g.t.Errorf("the facts give another state, %v:\n%s\n%s", err, got, want)
+	}
+}
+
 // TestDialogues plays testdata/*.txt.
 func TestDialogues(t *testing.T) {
 	t.Parallel()
@@ -216,6 +256,7 @@ func TestDialogues(t *testing.T) {
 			t.Parallel()
 			g := newStage(t)
 			g.play(f)
+			g.replay()
 			for jid, left := range g.inbox {
 				for _, e := range left {
 					t.Errorf("%s: %s was never read: %s", f, jid, e)
@@ -268,6 +309,11 @@ func (g *stage) order(line, block string) error {
 		d, err := time.ParseDuration(what)
 		g.now = g.now.Add(d)
 		return err
+	case strings.Contains(line, " is not "):
+		one, two, _ := strings.Cut(line, " is not ")
+		if v := g.bound[strings.Trim(one, "{}")]; v == "" || v == g.bound[strings.Trim(two, "{}")] {
+			return fmt.Errorf("both are %q", v)
+		}
 	case line == "happened:":
 		return g.same(block, g.happened())
 	case line == "kept:":

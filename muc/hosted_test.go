@@ -21,7 +21,6 @@ func caseRoom() RoomConfig {
 // hostedStage is a house whose caller hosts case.7; nobody can make a room of that kind.
 func hostedStage(t *testing.T) *stage {
 	g := newStage(t)
-	g.s.reserved = func(local string) bool { return strings.HasPrefix(local, "case.") }
 	g.play("testdata/include/everybody.txt")
 	g.take(g.s.Host(g.now, caseRoom()))
 	clear(g.inbox)

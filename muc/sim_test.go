@@ -266,6 +266,7 @@ func TestSimulation(t *testing.T) {
 				m.clients = append(m.clients, &client{jid: addressOf(j), rooms: map[string]*view{}})
 			}
 			m.run(500)
+			m.replay()
 			facts[seed] = m.facts
 		})
 	}
@@ -305,26 +306,48 @@ func TestSame(t *testing.T) {
 	}
 }
 
-// FuzzStep: whatever is parsed can be sent by anybody. Every request is answered, the output
-// is bounded and well-formed (the stage checks from, to and XML), and strangers change nothing.
+// busyStage has people in the lobby, in the room team, in vault, which is locked, and in a hosted room.
+func busyStage(t testing.TB) *stage {
+	g := newStage(t)
+	g.play("testdata/include/everybody.txt")
+	g.play("testdata/include/team.txt")
+	g.send(bob, join("Bob").Set("to", "vault@desk.example/Bob"))
+	g.take(g.s.Host(g.now, caseRoom()))
+	g.send(anna, join("Anna").Set("to", "case.7@desk.example/Anna"))
+	clear(g.inbox)
+	g.events = nil
+	return g
+}
+
+// FuzzStep: whatever is parsed can be sent by anybody. Every request is answered, the output is bounded and well-formed (the
+// stage checks from, to and XML), strangers change nothing, and the facts of all others alone give the state, a snapshot of which
+// gives it again.
 func FuzzStep(f *testing.F) {
+	const everybody = 7
 	for _, p := range probes {
-		f.Add(fmt.Sprintf(p, "lobby@desk.example"), uint8(0))
-		f.Add(fmt.Sprintf(p, "lobby@desk.example"), uint8(1))
-		f.Add(fmt.Sprintf(p, "lobby@desk.example"), uint8(2))
+		for by := range uint8(everybody) {
+			f.Add(fmt.Sprintf(p, "lobby@desk.example"), by)
+			f.Add(fmt.Sprintf(p, "team@desk.example"), by)
+		}
 	}
 	f.Add(`<iq type='set' to='lobby@desk.example'/>`, uint8(1))
 	for _, x := range []string{
-		`<presence to='den@desk.example/N'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
-		`<iq type='set' to='lobby@desk.example'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'><field var='muc#roomconfig_roomdesc'><value>x</value></field></x></query></iq>`,
-		`<iq type='set' to='lobby@desk.example'><query xmlns='http://jabber.org/protocol/muc#owner'><destroy jid='a@b'/></query></iq>`,
-		`<iq type='set' to='lobby@desk.example'><query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'><field var='muc#register_roomnick'><value>x</value></field></x></query></iq>`,
-		`<message to='lobby@desk.example'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field><field var='muc#request_allow'><value>1</value></field><field var='muc#roomnick'><value>desk</value></field></x></message>`,
+		`<presence to='new@desk.example/N'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
+		`<presence to='case.7@desk.example/N'><x xmlns='http://jabber.org/protocol/muc'><history maxchars='9'/></x></presence>`,
+		`<iq type='set' to='%s'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'><field var='muc#roomconfig_roomdesc'><value>x</value></field><field var='muc#roomconfig_presencebroadcast'/><field var='muc#roomconfig_membersonly'><value>1</value></field></x></query></iq>`,
+		`<iq type='set' to='%s'><query xmlns='http://jabber.org/protocol/muc#owner'><destroy jid='a@b'/></query></iq>`,
+		`<iq type='set' to='%s'><query xmlns='http://jabber.org/protocol/muc#admin'><item jid='dave@partner.example' affiliation='outcast'/><item nick='Anna' role='visitor'/></query></iq>`,
+		`<iq type='set' to='%s'><query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'><field var='muc#register_roomnick'><value>x</value></field></x></query></iq>`,
+		`<iq type='set' to='%s'><vCard xmlns='vcard-temp'><PHOTO><BINVAL>eA==</BINVAL></PHOTO></vCard></iq>`,
+		`<message to='%s'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field><field var='muc#request_allow'><value>1</value></field><field var='muc#roomnick'><value>desk</value></field></x></message>`,
+		`<message to='%s'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#register</value></field><field var='muc#jid'><value>bob@agents.example</value></field><field var='muc#register_roomnick'><value>B</value></field><field var='muc#register_allow'><value>1</value></field></x></message>`,
+		`<message type='groupchat' to='%s'><body>x</body><replace xmlns='urn:xmpp:message-correct:0' id='1'/><retract xmlns='urn:xmpp:message-retract:1' id='id-1'/></message>`,
 	} {
-		f.Add(x, uint8(1))
-		f.Add(x, uint8(3))
+		for by := range uint8(everybody) {
+			f.Add(strings.ReplaceAll(x, "%s", "lobby@desk.example"), by)
+			f.Add(strings.ReplaceAll(x, "%s", "team@desk.example"), by)
+		}
 	}
-	f.Add(`<iq type='set' to='lobby@desk.example'><vCard xmlns='vcard-temp'><PHOTO><BINVAL>AAAA</BINVAL></PHOTO></vCard></iq>`, uint8(3))
 	f.Add(`<iq to='lobby@desk.example'><x/></iq>`, uint8(2))
 	f.Add(`<iq type='result' to='lobby@desk.example/Anna'>text</iq>`, uint8(1))
 	f.Add(`<presence to='@desk.example/'/>`, uint8(2))
@@ -334,9 +357,10 @@ func FuzzStep(f *testing.F) {
 		if err != nil {
 			return
 		}
-		who := []stanza.JID{"eve@evil.example/x", anna, "carol@agents.example/phone", "olga@agents.example/new"}[by%4]
-		g := newStage(t)
-		g.play("testdata/include/everybody.txt")
+		who := []stanza.JID{"eve@evil.example/x", anna, "carol@agents.example/phone", "olga@agents.example/new",
+			"walter@customers.example/x", "mia@maker.example/phone", "dave@partner.example/phone"}[by%everybody]
+		g := busyStage(t)
+		before := len(g.facts)
 		typ, local, ours := in.Type(), in.Local, in.To().Domain() == "desk.example"
 		g.send(who, in)
 		if got := len(g.inbox[who]); ours && local == "iq" && (typ == "get" || typ == "set") && got == 0 &&
@@ -352,8 +376,57 @@ func FuzzStep(f *testing.F) {
 		if limit := 50_000 + 8*6*len(xml); total > limit {
 			t.Fatalf("%d bytes for %d", total, len(xml))
 		}
-		if who.Domain() == "evil.example" && len(g.facts)+len(g.events) > 0 {
+		if stranger := who.Domain() == "evil.example" || who.Domain() == "customers.example"; stranger && len(g.facts)+len(g.events) > before {
 			t.Fatalf("a stranger changed something by %s", xml)
+		}
+		g.replay()
+		g.restart()
+		g.replay()
+	})
+}
+
+// FuzzStrangers: whatever a stranger sends to a room, be it open to others, locked, hosted, or not there, has the same answer,
+// goes to him alone, and leaves no trace.
+func FuzzStrangers(f *testing.F) {
+	for _, p := range probes {
+		for by := range uint8(4) {
+			f.Add(strings.NewReplacer("%s/Carol", "", "%s/desk", "", "%s/N", "", "%s", "").Replace(p), "", by)
+			f.Add(strings.NewReplacer("%s/Carol", "", "%s/desk", "", "%s/N", "", "%s", "").Replace(p), "Carol", by)
+		}
+	}
+	rooms := []string{"lobby", "cabinet", "nowhere", "team", "vault", "case.7"}
+	f.Fuzz(func(t *testing.T, xml, nick string, by uint8) {
+		in, err := stanza.Parse(xml)
+		if err != nil || slices.ContainsFunc(rooms, func(r string) bool { return strings.Contains(xml+nick, r) }) {
+			return
+		}
+		who := []stanza.JID{"eve@evil.example/x", "walter@customers.example/x", "ghost@desk.example/x", "evil.example"}[by%4]
+		g := busyStage(t)
+		facts, rows := len(g.facts), len(g.rows)
+		was, _ := g.s.Snapshot()
+		first := ""
+		for i, room := range rooms {
+			to := stanza.MakeJID(room, "desk.example", nick)
+			g.send(who, in.Clone().Set("to", string(to)))
+			answer := ""
+			for jid, got := range g.inbox {
+				if jid.Bare() != who.Bare() {
+					t.Fatalf("%s reached %s by %s", who, jid, xml)
+				}
+				for _, e := range got {
+					answer += strings.ReplaceAll(e.String(), room, "ROOM")
+				}
+			}
+			clear(g.inbox)
+			if i == 0 {
+				first = answer
+			}
+			if answer != first {
+				t.Fatalf("%s has two answers to %s:\n%s\n%s", who, xml, first, answer)
+			}
+		}
+		if now, _ := g.s.Snapshot(); len(g.facts) != facts || len(g.events) > 0 || len(g.rows) != rows || string(now) != string(was) {
+			t.Fatalf("%s changed something by %s", who, xml)
 		}
 	})
 }
