@@ -265,3 +265,18 @@ func TestNameFirst(t *testing.T) {
 		t.Errorf("Anna got: %s", got)
 	}
 }
+
+// TestRosterRevoked: what was put in before the server took its leave back is taken out once it gives it again.
+func TestRosterRevoked(t *testing.T) {
+	t.Parallel()
+	const space = "urn:xmpp:privilege:2"
+	d := rosterWorld(t, space, nil)
+	d.hasRoster("given", "anna", listed1)
+	d.w.fake.Privilege(deskDomain, "other.localhost", space)
+	d.w.restart()
+	d.say("anna", customer1, "!close")
+	d.hasRoster("closed without leave", "anna", listed1)
+	d.w.fake.Privilege(deskDomain, agentsHost, space)
+	d.w.restart()
+	d.hasRoster("with leave again", "anna", "")
+}
