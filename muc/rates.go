@@ -15,8 +15,8 @@ const (
 	strangerEvery = time.Second
 	domainBurst   = 300 // of all strangers of a domain
 	domainEvery   = 50 * time.Millisecond
-	presenceBurst = 100 // presences of one person in all rooms
-	presenceEvery = 500 * time.Millisecond
+	presenceBurst = 40000 // copies that others get of one person's presences, in all rooms: 100 presences among 400
+	presenceEvery = 2 * time.Millisecond
 	maxStrikes    = 30 // stanzas too many, before
 	silence       = time.Hour
 	maxRates      = 4096 // senders of each kind that are remembered, twice
@@ -59,18 +59,28 @@ func (r *rates) of(who string) *bucket {
 	return b
 }
 
-// take reports whether who sends something may do so now.
-func (r *rates) take(who string, now time.Time) bool {
+// take reports whether who sends something may do so now. n, at most burst, is how much of the bucket it fills.
+func (r *rates) take(who string, n int, now time.Time) bool {
 	b := r.of(who)
 	if !b.full.After(now) {
 		b.full, b.strikes = now, 0
 	}
-	if b.full.Sub(now) > time.Duration(r.burst-1)*r.every {
+	if b.full.Sub(now) > time.Duration(r.burst-n)*r.every {
 		b.strikes++
 		return false
 	}
-	b.full = b.full.Add(r.every)
+	b.full = b.full.Add(time.Duration(n) * r.every)
 	return true
+}
+
+// calm reports whether the room may be told of one more presence. It counts for as many as hear it: who enters a hundred
+// rooms in which nobody is disturbs nobody.
+func (st *step) calm() bool {
+	heard := 1
+	if st.room != nil {
+		heard = max(heard, len(st.room.sessions))
+	}
+	return st.s.presences.take(string(st.from.Bare()), heard, st.now)
 }
 
 // heard reports whether the stanza is looked at at all. It is not of a stranger who floods: he is told to wait, then to stop, and
@@ -88,7 +98,7 @@ func (st *step) heard() bool {
 			st.refuse(errStop)
 		}
 		return false
-	case s.strangers.take(string(who), st.now) && s.domains.take(who.Domain(), st.now):
+	case s.strangers.take(string(who), 1, st.now) && s.domains.take(who.Domain(), 1, st.now):
 		return true
 	case st.in.Local == "presence" && typ != "":
 		return false

@@ -80,15 +80,23 @@ func TestDomainFloods(t *testing.T) {
 	}
 }
 
-// TestPresenceFloods: whoever is in a room may not make it busy with what he is; leaving is always heard.
+// TestPresenceFloods: whoever is in a large room may not make it busy with what he is; leaving is always heard.
 func TestPresenceFloods(t *testing.T) {
 	t.Parallel()
 	g := newStage(t)
 	g.play("testdata/include/everybody.txt")
-	for i := range 3 * presenceBurst {
+	const people = 400
+	const most = presenceBurst/people - 1 // what she entered with counted, too
+	for i := range people - 3 {
+		row := fmt.Appendf(nil, `{"nick":"p%d","presence":"<presence/>"}`, i)
+		if err := g.s.RestoreSession(fmt.Sprintf("lobby\x00p%d@partner.example/x", i), row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range most + 10 {
 		g.send(anna, parse(t, fmt.Sprintf(`<presence id='p' to='lobby@desk.example/Anna'><status>%d</status></presence>`, i)))
 	}
-	if n := len(g.inbox[bob]); n != presenceBurst-1 {
+	if n := len(g.inbox[bob]); n != most {
 		t.Errorf("he was told %d times", n)
 	}
 	last := g.inbox[anna][len(g.inbox[anna])-1]
@@ -99,9 +107,28 @@ func TestPresenceFloods(t *testing.T) {
 	if _, in := g.s.Session("lobby", anna); in {
 		t.Error("she cannot leave")
 	}
-	g.now = g.now.Add(presenceEvery)
+	g.now = g.now.Add(people * presenceEvery)
 	g.send(anna, join("Anna"))
 	if _, in := g.s.Session("lobby", anna); !in {
 		t.Error("she cannot come back")
+	}
+}
+
+// TestQuietPresences: a client comes and goes among few as often as it likes, as one does that enters all its rooms when it starts.
+func TestQuietPresences(t *testing.T) {
+	t.Parallel()
+	g := newStage(t)
+	g.play("testdata/include/everybody.txt")
+	for i := range 1000 {
+		room := fmt.Sprintf("r%d", i)
+		g.send(anna, parse(t, fmt.Sprintf(`<presence to='%s@desk.example/Anna'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, room)))
+		if _, in := g.s.Session(room, anna); !in {
+			t.Fatalf("she cannot enter %s: %s", room, g.inbox[anna][len(g.inbox[anna])-1])
+		}
+		g.send(anna, parse(t, fmt.Sprintf(`<presence type='unavailable' to='%s@desk.example/Anna'/>`, room)))
+	}
+	g.flood(1000, anna, `<presence to='lobby@desk.example/Anna'><show>away</show></presence>`)
+	if got := g.flood(1, anna, `<presence to='lobby@desk.example/Anna'/>`); got["presence"] != 1 {
+		t.Errorf("among few she got %v", got)
 	}
 }

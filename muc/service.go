@@ -195,9 +195,6 @@ func (st *step) routePresence() error {
 		st.send(st.from, stanza.New("", "presence", "type", "unsubscribed", "from", string(st.to.Bare()), "id", st.in.ID()))
 		return nil
 	}
-	if typ == "" && st.to.Local() != "" && !st.s.presences.take(string(st.from.Bare()), st.now) {
-		return errSlower
-	}
 	sess := st.session()
 	switch {
 	case st.to.Local() == "":
@@ -206,6 +203,8 @@ func (st *step) routePresence() error {
 		return nil
 	case st.stranger():
 		return st.strangerPresence()
+	case typ == "" && !st.calm():
+		return errSlower
 	case st.room == nil && typ == "" && st.in.Has(nsMUC, "x"):
 		return st.create()
 	case st.room == nil:
