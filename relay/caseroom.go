@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -123,15 +124,16 @@ func (r *Relay) caseConfig(t *thread) muc.RoomConfig {
 }
 
 // guest is who speaks to or for the customer in the case room: by is an agent or "" for the customer. No nick of theirs
-// can be a colleague's, who says something else there.
+// can be a colleague's, who says something else there; servers let all of them pass.
 func (t *thread) guest(by, name string) muc.Guest {
 	if by != "" {
-		return muc.Guest{Key: by, Nick: name + " (to the customer)"}
+		nick := cmp.Or(muc.Passing(name), muc.Passing(stanza.JID(by).Local()), "Colleague")
+		return muc.Guest{Key: by, Nick: nick + " (to the customer)"}
 	}
-	if t.customer.Name == "" {
+	if name = muc.Passing(t.customer.Name); name == "" {
 		return muc.Guest{Key: "customer", Nick: "Customer #" + strconv.FormatUint(t.N, 10)}
 	}
-	return muc.Guest{Key: "customer", Nick: t.customer.Name + " (customer)"}
+	return muc.Guest{Key: "customer", Nick: name + " (customer)"}
 }
 
 // nicks are those of all agents, as one table.
