@@ -153,6 +153,12 @@ func (r *Relay) ask(c *call) (string, error) {
 	if len(whom) == 0 {
 		return "", refuse("nobody who could be asked is there. The case room is %s.", r.caseJID(t))
 	}
+	if _, open := r.desk.Thread(t.N); !open {
+		whom = slices.DeleteFunc(whom, func(a string) bool { return !r.maySee(a, t) })
+		if len(whom) == 0 {
+			return "", refuse("the conversation is closed: only who sees it anyway can be asked about it.")
+		}
+	}
 	r.decide(dispatch.Active{Agent: c.agent}, nil)
 	r.consult(t, whom)
 	r.host(t)
