@@ -18,7 +18,7 @@ func (t *thread) sooner(u *thread) bool {
 // After the last settle nobody in line could be served. So only two sorts of threads
 // can be now: the fresh ones, and those of queues in which somebody became free. One walk in
 // order is enough, as an assignment never makes anybody else eligible; it ends
-// when all who became free are full again.
+// when all who became free are full again, or asked.
 func (d *Desk) serve(chance Chance) {
 	fresh := d.fresh
 	slices.SortFunc(fresh, func(a, b *thread) int {
@@ -38,7 +38,7 @@ func (d *Desk) serve(chance Chance) {
 		}
 		var from *queue
 		for _, q := range walks {
-			if q.woken > 0 && q.head != nil && (t == nil || q.head.sooner(t)) {
+			if q.head != nil && (t == nil || q.head.sooner(t)) && d.walksOn(q) {
 				t, from = q.head, q
 			}
 		}
@@ -61,6 +61,15 @@ func (d *Desk) serve(chance Chance) {
 			}
 		}
 	}
+}
+
+// walksOn tells that one who became free may still be given, or asked, something of a queue: where one after the other is
+// asked, nobody is asked of two.
+func (d *Desk) walksOn(q *queue) bool {
+	if q.woken == 0 || q.mode != OfferOne {
+		return q.woken > 0
+	}
+	return slices.ContainsFunc(d.woken, func(a *agent) bool { return a.free && a.asked == 0 && a.of(q) })
 }
 
 // walks returns the queues where somebody became free, each with its cursor at the head of the line.
