@@ -134,6 +134,32 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 }
 
+// TestRestoreOld: what was written before it was kept since when somebody is in the line does not let him have waited for ever.
+func TestRestoreOld(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 5, 10, 0, 0, 0, time.UTC)
+	data := `{"v":1,"next":2,"last":"2026-01-05T10:00:00Z","agents":[],"threads":[{"n":1,"q":"q","cu":1,"c":1,"open":true,"since":"2026-01-05T09:59:00Z"}]}`
+	d, err := Restore(Config{Queues: []Queue{{Name: "q"}}, LongWait: 5 * time.Minute}, []byte(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []Fact
+	for i := range 10 {
+		facts, err := d.Step(now.Add(time.Duration(i)*time.Minute), nil, DeskUp{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range facts {
+			if f.Kind == Lingered {
+				told = append(told, f)
+			}
+		}
+	}
+	if len(told) != 1 || told[0].At.Sub(told[0].Since) != 5*time.Minute {
+		t.Errorf("it was told %d times that he has waited: %+v", len(told), told)
+	}
+}
+
 func FuzzRestore(f *testing.F) {
 	f.Add(snapshot(f, busy(f)))
 	f.Add(snapshot(f, New(pair())))

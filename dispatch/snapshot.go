@@ -226,7 +226,10 @@ func (d *Desk) restoreThread(s openSnapshot) error {
 		a.owned.insert(t)
 		d.refresh(a, a.since)
 	}
-	t.told, t.queued, t.held = s.Told, s.Queued, s.Held
+	t.told, t.held = s.Told, s.Held
+	if t.Owner != "" || !s.Queued.IsZero() { // else it was written before this was kept: as if he had just come
+		t.queued = s.Queued
+	}
 	d.retime(t, d.deskTime(d.last))
 	return nil
 }
