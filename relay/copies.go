@@ -67,7 +67,7 @@ func (r *Relay) Copy(token string) (text, lang string, ok bool) {
 	if err != nil {
 		return "", "", false
 	}
-	return c.text(), names.voice.Lang, true
+	return c.text(names.voice.Say("copy_rest")), names.voice.Lang, true
 }
 
 // shelve publishes what copies are made of, after it changed.

@@ -181,57 +181,80 @@ type copyNames struct {
 type transcript struct {
 	title string
 	lines []string
+	cut   bool // more was said
 }
 
-// copyOf reads what a customer may see of a conversation, as it reads in the end: corrected, and without what was taken back. Safe for
-// concurrent use.
+// copyOf reads what a customer may see of a conversation, as it reads in the end: corrected, and without what was taken back. It looks at
+// backlog records, and keeps about as much as copyParts messages hold. Safe for concurrent use.
 func copyOf(s *store.Store, n, from, till uint64, names copyNames) (*transcript, error) {
-	page, _, err := s.Page(strconv.FormatUint(n, 10), store.Query{After: from - 1, Before: till + 1, Limit: backlog})
-	if err != nil {
-		return nil, err
-	}
 	c := &transcript{}
 	at := map[uint64]int{} // line of a record
-	v := names.voice
-	for i := range page {
-		if i == 0 {
-			local := page[i].Time.In(names.zone)
-			c.title = v.Say("copy_title", "queue", names.queue, "date", local.Format(time.DateOnly), "zone", local.Format("MST"))
+	ask := store.Query{After: from - 1, Before: till + 1, Limit: maxPage}
+	for read, size, more := 0, 0, true; more; {
+		var page []store.Record
+		var err error
+		if page, more, err = s.Page(strconv.FormatUint(n, 10), ask); err != nil {
+			return nil, err
 		}
-		e, err := decode(page[i])
-		if err != nil || !visible(&page[i]) || e.words == nil {
-			continue
+		for i := range page {
+			size += c.take(&page[i], at, names, size > copyPart*copyParts)
 		}
-		who := names.queue
-		if by, ok := e.said(); ok && by == "" {
-			who = v.Say("copy_you")
-		}
-		line := e.at.In(names.zone).Format("15:04") + " " + who + ": " + e.words.Body
-		old, known := at[e.words.Replace]
-		switch gone, there := at[e.words.Retract]; {
-		case e.words.React != 0:
-		case e.words.Retract != 0 && there:
-			c.lines[gone] = ""
-		case e.words.Retract != 0:
-		case e.words.Replace != 0 && known:
-			c.lines[old] = line
-		default:
-			at[e.seq] = len(c.lines)
-			c.lines = append(c.lines, line)
+		if read += len(page); more && read >= backlog || len(page) == 0 {
+			c.cut, more = c.cut || more, false
+		} else {
+			ask.After = page[len(page)-1].Seq
 		}
 	}
 	c.lines = slices.DeleteFunc(c.lines, func(s string) bool { return s == "" })
 	return c, nil
 }
 
-// parts cuts a transcript into messages.
+// take adds a record, or changes what an earlier one added, and returns the size of what it added. Of a full transcript it only
+// notes that there was more.
+func (c *transcript) take(rec *store.Record, at map[uint64]int, names copyNames, full bool) int {
+	v := names.voice
+	if c.title == "" {
+		local := rec.Time.In(names.zone)
+		c.title = v.Say("copy_title", "queue", names.queue, "date", local.Format(time.DateOnly), "zone", local.Format("MST"))
+	}
+	e, err := decode(*rec)
+	if err != nil || !visible(rec) || e.words == nil {
+		return 0
+	}
+	who := names.queue
+	if by, ok := e.said(); ok && by == "" {
+		who = v.Say("copy_you")
+	}
+	line := e.at.In(names.zone).Format("15:04") + " " + who + ": " + e.words.Body
+	old, known := at[e.words.Replace]
+	switch gone, there := at[e.words.Retract]; {
+	case e.words.React != 0, e.words.Retract != 0 && !there:
+		return 0
+	case e.words.Retract != 0:
+		c.lines[gone] = ""
+		return 0
+	case known && c.lines[old] == "": // taken back already
+		return 0
+	case e.words.Replace != 0 && known:
+		c.lines[old] = line
+	case full:
+		c.cut = true
+		return 0
+	default:
+		at[e.seq] = len(c.lines)
+		c.lines = append(c.lines, line)
+	}
+	return len(line)
+}
+
+// parts cuts a transcript into messages; rest says that there was more.
 func (c *transcript) parts(rest string) []string {
 	var all []string
 	part := c.title
 	for _, line := range c.lines {
 		if len(part)+1+len(line) > copyPart && part != "" {
 			if len(all) == copyParts-1 {
-				part += "\n" + rest
+				c.cut = true
 				break
 			}
 			all = append(all, part)
@@ -239,8 +262,17 @@ func (c *transcript) parts(rest string) []string {
 		}
 		part = strings.TrimPrefix(part+"\n"+line, "\n")
 	}
+	if c.cut {
+		part += "\n" + rest
+	}
 	return append(all, part)
 }
 
 // text is all of it.
-func (c *transcript) text() string { return c.title + "\n\n" + strings.Join(c.lines, "\n") + "\n" }
+func (c *transcript) text(rest string) string {
+	text := c.title + "\n\n" + strings.Join(c.lines, "\n") + "\n"
+	if c.cut {
+		text += rest + "\n"
+	}
+	return text
+}

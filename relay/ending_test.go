@@ -47,6 +47,45 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// TestLongCopy: what a long copy leaves out it says, and what was taken back stays out of it, however late that was.
+func TestLongCopy(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{"short", strings.Repeat("x", 4<<10)} {
+		r := stopped(t)
+		first := r.store.Next()
+		var records []store.Record
+		say := func(w words) {
+			e := &entry{kind: uint16(dispatch.Said), fact: dispatch.Fact{Thread: 1, Conversation: 1}, words: &w}
+			rec := store.Record{Time: time.Date(2026, 1, 5, 10, 0, 0, 0, time.UTC), Side: store.Customers, Archive: "1", Kind: e.kind}
+			rec.Numbers, rec.Content, _ = e.encode(nil)
+			records = append(records, rec)
+		}
+		say(words{Body: "secret"})
+		for range 900 {
+			say(words{Body: body})
+		}
+		say(words{Retract: first})
+		say(words{Body: "secret again", Replace: first})
+		for range 200 {
+			say(words{Body: body})
+		}
+		if err := r.store.Append(first, store.Batch{Records: records}); err != nil {
+			t.Fatal(err)
+		}
+		c, err := copyOf(r.store, 1, first, r.store.Next(), copyNames{r.texts.In("en"), "support", time.UTC})
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts := c.parts("rest")
+		if text := c.text("rest"); strings.Contains(text, "secret") || !strings.HasSuffix(text, "\nrest\n") || len(text) > 2*copyPart*copyParts {
+			t.Errorf("%d bytes, which end in %q", len(text), text[len(text)-10:])
+		}
+		if last := parts[len(parts)-1]; strings.Contains(strings.Join(parts, ""), "secret") || !strings.HasSuffix(last, "\nrest") || len(parts) > copyParts {
+			t.Errorf("%d parts, the last of which ends in %q", len(parts), last[len(last)-10:])
+		}
+	}
+}
+
 // TestCopy: a copy is what was said between customer and desk, as it reads in the end, for who has its address and as long as that
 // lasts.
 func TestCopy(t *testing.T) {
