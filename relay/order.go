@@ -116,10 +116,18 @@ func (r *Relay) unknown(c *call, name string) string {
 	return text + " !help lists them."
 }
 
-// obey runs a command whose arguments are understood.
+// maxListing bounds an answer, in bytes: it has to fit into a stanza, and into a form, where each line takes more.
+const maxListing = 32 << 10
+
+// obey runs a command whose arguments are understood. A list that is too long ends after some line.
 func (r *Relay) obey(c *call) (string, error) {
 	r.counts.commands++
-	return c.order.run(r, c)
+	answer, err := c.order.run(r, c)
+	if len(answer) > maxListing {
+		answer = shorten(answer, maxListing)
+		answer = answer[:max(0, strings.LastIndexByte(answer, '\n'))] + "\nThere is more, which does not fit here."
+	}
+	return answer, err
 }
 
 // sorry is the answer to a command that was not carried out.
