@@ -32,10 +32,10 @@ func (r *Relay) atDoor(s *stanza.Element) {
 	m := read(s)
 	c := r.customerOf(s.From())
 	switch {
+	case s.Type() == "headline", !m.hasWords() && !m.encrypted:
+		return
 	case c != nil && c.Blocked.After(r.now):
 		r.send(r.front, r.inWords(errBlocked, r.texts, wanted(c, s), "blocked").Reply(s))
-		return
-	case s.Type() == "headline", !m.hasWords() && !m.encrypted:
 		return
 	case m.encrypted, m.tooLong(), m.Body == "", s.Type() == "groupchat":
 		r.nobodyThere(c, s)
