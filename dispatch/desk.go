@@ -166,6 +166,11 @@ func (d *Desk) start() {
 // mend makes the state fit the config, which may be another one than that by which it came to be.
 func (d *Desk) mend() {
 	d.changed, d.spilled = false, true
+	for _, id := range slices.Sorted(maps.Keys(d.agents)) {
+		if a := d.agents[id]; !a.known && (a.sessions != Offline || a.grace.pos > 0) { // nobody tells of him until he is one again
+			d.emit(Fact{Kind: Presence, Agent: id, Avail: Offline})
+		}
+	}
 	for _, n := range slices.Sorted(maps.Keys(d.threads)) {
 		t := d.threads[n]
 		d.mendThread(t)

@@ -14,7 +14,8 @@ type Chance interface{ IntN(n int) int }
 // Config is what the desk is given. Agents are keyed by their bare JID; zero
 // values mean the defaults. It may change between runs and by Reconfigure, and state that no longer fits is
 // mended by the next Step: an owner who is no agent of the queue any more loses its
-// conversations to the line; one whose capacity shrank keeps what he has.
+// conversations to the line; one whose capacity shrank keeps what he has. Who is no agent any more has no sessions:
+// when he is one again, Sessions must be told of him.
 type Config struct {
 	Queues       []Queue
 	Agents       []Agent

@@ -387,6 +387,12 @@ func (w *witness) fact(f Fact) error {
 		w.closed[t.N] = f.Saved
 	case Presence:
 		a := w.agent(f.Agent)
+		if !slices.ContainsFunc(w.cfg.Agents, func(c Agent) bool { return c.ID == f.Agent }) {
+			if w.bySessions(a) == Offline && a.grace.end.IsZero() {
+				return fmt.Errorf("who is no agent any more is not there already")
+			}
+			a.sessions, a.grace = nil, due{}
+		}
 		if f.Avail != w.bySessions(a) || f.Until.IsZero() != a.grace.end.IsZero() ||
 			!w.paused && !f.Until.Equal(a.grace.end) {
 			return fmt.Errorf("says %d until %v, want %d until %v", f.Avail, f.Until, w.bySessions(a), a.grace.end)

@@ -69,3 +69,12 @@ func TestReloadLosesNothing(t *testing.T) {
 		t.Errorf("heard %d", len(heard))
 	}
 }
+
+// TestHired: a member of the lobby who becomes an agent need not enter again.
+func TestHired(t *testing.T) {
+	t.Parallel()
+	w := prepareFake(t, t.TempDir())
+	w.top = fmt.Sprintf("members = [%q]", agentsHost)
+	w.start()
+	play(w, scene{"part-hired.txt", false})
+}

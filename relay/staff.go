@@ -155,7 +155,13 @@ func (r *Relay) employ(cfg *config.Config) {
 
 // restaff puts the configuration that is in force now into everything that goes by it.
 func (r *Relay) restaff(cfg *config.Config) {
+	was := r.staff
 	r.employ(cfg)
+	for jid := range was {
+		if r.staff[jid] == nil { // what his clients said is not what they say when he is back
+			delete(r.accounts, jid)
+		}
+	}
 	r.shelve()
 	r.desk.Reconfigure(r.deskConfig())
 	r.rooming(r.rooms.Reconfigure(r.now, r.roomsConfig()))
@@ -164,6 +170,9 @@ func (r *Relay) restaff(cfg *config.Config) {
 	r.decide(dispatch.Tick{}, nil)
 	for _, p := range cfg.Agents {
 		r.recruited(p.JID)
+		if was[p.JID] == nil { // he may be in the lobby already
+			r.sessions(p.JID)
+		}
 	}
 	r.stale = true
 }
