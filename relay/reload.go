@@ -2,7 +2,6 @@ package relay
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -65,11 +64,10 @@ func (r *Relay) readAgain(by string, cfg *config.Config, err error) {
 // renew takes over a configuration, and says what that changed.
 func (r *Relay) renew(next *config.Config) (string, error) {
 	file, changed, later := r.file.Renew(next)
-	old, rows, pending := r.file, len(r.rows), maps.Clone(r.pending)
-	r.file = file
-	inForce, err := r.people()
+	old := r.file
+	inForce, err := r.inForce(func() { r.file = file })
 	if err != nil { // what admins said while the desk ran does not go with it
-		r.file, r.rows, r.pending = old, r.rows[:rows], pending
+		r.file = old
 		return "", err
 	}
 	var b strings.Builder

@@ -61,6 +61,17 @@ func (r *Relay) people() (*config.Config, error) {
 	return r.overlaid(rows)
 }
 
+// inForce is people after a change of what it is made of. The rows of a change that comes to nothing are taken back.
+func (r *Relay) inForce(change func()) (*config.Config, error) {
+	rows, pending := len(r.rows), maps.Clone(r.pending)
+	change()
+	cfg, err := r.people()
+	if err != nil {
+		r.rows, r.pending = r.rows[:rows], pending
+	}
+	return cfg, err
+}
+
 // overlaid lays what admins said over the file.
 func (r *Relay) overlaid(rows map[string]staffRow) (*config.Config, error) {
 	var people []config.Person
@@ -183,14 +194,8 @@ func (r *Relay) change(by, jid string, edit func(*staffRow) error) error {
 	if err := edit(&w); err != nil {
 		return err
 	}
-	old, had := r.pending[rowKey{tableStaff, jid}]
-	r.put(tableStaff, jid, w)
-	cfg, err := r.people()
+	cfg, err := r.inForce(func() { r.put(tableStaff, jid, w) })
 	if err != nil {
-		r.rows = r.rows[:len(r.rows)-1]
-		if delete(r.pending, rowKey{tableStaff, jid}); had {
-			r.pending[rowKey{tableStaff, jid}] = old
-		}
 		return err
 	}
 	r.note(store.Agents, "", &entry{kind: kindStaffed, own: own{By: by}, words: &words{Body: string(mustJSON(changed{jid, w}))}})
