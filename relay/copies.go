@@ -13,7 +13,7 @@ import (
 // The pages of copies: an address holds what it shows and until when, signed, so that nothing has to be kept for it and
 // nobody can guess one.
 
-// shelf is what a page of a copy is made of, as others than the loop may read it.
+// shelf is what others than the loop may read: the file, and what a page of a copy is made of beside it.
 type shelf struct {
 	store  *store.Store
 	queues map[string]copyNames // voice is the queue's own

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -93,7 +94,13 @@ func TestCopy(t *testing.T) {
 	r := stopped(t)
 	clock := &stillClock{time.Date(2026, 1, 5, 10, 0, 0, 0, time.UTC)}
 	r.clock = clock
+	if n, err := r.Backup(io.Discard); n != 0 || err == nil {
+		t.Error("a backup is made before the desk has begun")
+	}
 	r.shelve()
+	if n, err := r.Backup(io.Discard); n == 0 || err != nil {
+		t.Errorf("a backup has %d bytes, %v", n, err)
+	}
 	first := r.store.Next()
 	var records []store.Record
 	add := func(archive string, e *entry) uint64 {

@@ -212,9 +212,15 @@ func TLSConfig(cfg *config.Link) (*tls.Config, error) {
 	return t, nil
 }
 
-// Backup writes the data file as it is after the last batch (store.Backup), while Run runs. Safe for concurrent use; after Run
-// has ended it is an error.
-func (r *Relay) Backup(w io.Writer) (int64, error) { return r.store.Backup(w) }
+// Backup writes the data file as it is after the last batch (store.Backup), while Run runs. Safe for concurrent use; before
+// there is room on the disk for the desk to begin, and after Run has ended, it is an error.
+func (r *Relay) Backup(w io.Writer) (int64, error) {
+	s := r.shelf.Load()
+	if s == nil { // begin may open the file anew
+		return 0, errors.New("the desk has not begun to work yet")
+	}
+	return s.store.Backup(w)
+}
 
 // Ready is closed once both links have been up and the desk works.
 func (r *Relay) Ready() <-chan struct{} { return r.ready }
