@@ -153,7 +153,11 @@ func copyData(ctx context.Context, data string, w io.Writer) (int64, error) {
 }
 
 func told(r store.Report) string {
-	return fmt.Sprintf("whole, %d records (%d with words, %d erased), %d rows, %d bytes, %d of them free", r.Records, r.Contents, r.Erased, r.Rows, r.Bytes, r.Free)
+	old := ""
+	if r.Unsummed > 0 {
+		old = fmt.Sprintf(" (%d of them without checksums)", r.Unsummed)
+	}
+	return fmt.Sprintf("whole, %d records%s (%d with words, %d erased), %d rows, %d bytes, %d of them free", r.Records, old, r.Contents, r.Erased, r.Rows, r.Bytes, r.Free)
 }
 
 func (p program) verify(args []string) error {

@@ -37,6 +37,7 @@ type Report struct {
 	Records  uint64 // of the log, all of them
 	Contents uint64 // those that have words
 	Erased   uint64 // those whose words were erased
+	Unsummed uint64 // those without a checksum: from before there was one
 	Rows     uint64
 	Bytes    int64 // of the file
 	Free     int64 // bytes of pages that hold nothing: what Compact saves at least
@@ -46,8 +47,8 @@ type Report struct {
 const maxFaults = 10
 
 // Verify reads the whole file at path and changes nothing. It checks that every page is used once, that
-// every record is there, can be read and has its content, that the index has what the log has, and the
-// snapshot. ErrLocked while a desk runs with the file; ErrForeign, ErrVersion and ErrDamaged as Open.
+// every record is there, fits to its checksum and has its content, that the index has what the log has, and the
+// snapshot. Rows have no checksum. ErrLocked while a desk runs with the file; ErrForeign, ErrVersion and ErrDamaged as Open.
 func Verify(path string) (Report, error) {
 	rep, err := verify(path)
 	if err != nil {
@@ -69,22 +70,23 @@ func verify(path string) (Report, error) {
 	if err != nil {
 		return rep, err
 	}
-	err, _ = guarded(func() error { return db.View(rep.read) })
-	return rep, errors.Join(err, db.Close())
+	file, err := os.Open(path)
+	if err != nil {
+		return rep, errors.Join(err, db.Close())
+	}
+	err, _ = guarded(func() error { return db.View(func(tx *bolt.Tx) error { return rep.read(tx, file) }) })
+	return rep, errors.Join(err, file.Close(), db.Close())
 }
 
-func (rep *Report) read(tx *bolt.Tx) error {
+func (rep *Report) read(tx *bolt.Tx, file io.ReaderAt) error {
 	var faults []error
 	add := func(err error) {
 		if len(faults) < maxFaults {
 			faults = append(faults, err)
 		}
 	}
-	for err := range tx.Check() {
-		add(fmt.Errorf("%w: %w", ErrDamaged, err))
-	}
-	if len(faults) > 0 {
-		return errors.Join(faults...) // what follows would read pages that are not what they say
+	if err := checkPages(tx, file); err != nil {
+		return err // what follows would read pages that are not what they say
 	}
 	rep.Bytes, rep.Free = tx.Size(), int64(tx.DB().Stats().FreePageN)*int64(tx.DB().Info().PageSize)
 	floor := binary.BigEndian.Uint64(tx.Bucket([]byte(metaBucket)).Get([]byte(floorKey)))
@@ -103,6 +105,9 @@ func (rep *Report) read(tx *bolt.Tx) error {
 		case r.Erased:
 			rep.Erased++
 		}
+		if err == nil && v[0]&hasSums == 0 {
+			rep.Unsummed++
+		}
 		if r.Archive != "" && next < floor {
 			logged[r.Archive] = logged[r.Archive].with(next)
 		}
@@ -112,6 +117,9 @@ func (rep *Report) read(tx *bolt.Tx) error {
 	rep.Records = next - 1
 	if err == nil {
 		err = checkIndex(tx, logged, floor)
+	}
+	if n := uint64(tx.Bucket([]byte(contentBucket)).Stats().KeyN); err == nil && len(faults) == 0 && n != rep.Contents+rep.Erased {
+		err = fmt.Errorf("%w: its log has words in %d records, and there are %d", ErrDamaged, rep.Contents+rep.Erased, n)
 	}
 	if err != nil {
 		add(err)

@@ -27,7 +27,7 @@ func fill(t *testing.T, s *Store, n int) {
 	if err := s.Snapshot(s.Next()-1, bytes.Repeat([]byte("state"), 10_000)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Erase([]uint64{1, 2, 3}); err != nil {
+	if _, err := s.Erase([]uint64{1, 2, 3}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -125,7 +125,7 @@ func TestCompactAndRestore(t *testing.T) {
 	for seq := uint64(1); seq <= 4000; seq++ {
 		all = append(all, seq)
 	}
-	if err := s.Erase(all); err != nil {
+	if _, err := s.Erase(all); err != nil {
 		t.Fatal(err)
 	}
 	want, err := s.Scan(1, 10_000)

@@ -140,7 +140,7 @@ func (x *exercise) erase() {
 			r.Content, r.Erased = nil, true
 		}
 	}
-	if err := x.s.Erase(seqs); err != nil {
+	if _, err := x.s.Erase(seqs); err != nil {
 		x.Fatal(err)
 	}
 }

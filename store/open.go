@@ -259,6 +259,9 @@ func (s *Store) load() error {
 		} else if k != nil {
 			return fmt.Errorf("%w: a key of the log", ErrDamaged)
 		}
+		if k, _ := tx.Bucket([]byte(contentBucket)).Cursor().Last(); len(k) == 8 && binary.BigEndian.Uint64(k) >= next {
+			return fmt.Errorf("%w: record %d is missing, and its content is there", ErrDamaged, binary.BigEndian.Uint64(k))
+		}
 		v := tx.Bucket([]byte(metaBucket)).Get([]byte(floorKey))
 		if len(v) != 8 {
 			return fmt.Errorf("%w: where its index ends", ErrDamaged)

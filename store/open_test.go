@@ -284,10 +284,25 @@ func readAll(path string) error {
 	return errors.Join(err, rowErr, snapErr, s.Close())
 }
 
-// A file of format 1 is read for ever.
+// A file of format 1 is read for ever, with checksums and from before there were any.
 func TestFormat1(t *testing.T) {
 	t.Parallel()
-	f, err := os.Open("testdata/format1.db.gz")
+	for name, unsummed := range map[string]uint64{"format1.db.gz": 400, "format1-sums.db.gz": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "desk.db")
+			unpack(t, filepath.Join("testdata", name), path)
+			if rep, err := Verify(path); err != nil || rep.Records != 400 || rep.Erased != 1 || rep.Unsummed != unsummed {
+				t.Errorf("%+v, %v", rep, err)
+			}
+			checkGolden(t, path)
+		})
+	}
+}
+
+func unpack(t *testing.T, packed, path string) {
+	t.Helper()
+	f, err := os.Open(packed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,10 +315,12 @@ func TestFormat1(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "desk.db")
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func checkGolden(t *testing.T, path string) {
 	s := openStore(t, path)
 	b, row, state := golden()
 	b.Records[goldenErased-1].Content, b.Records[goldenErased-1].Erased = nil, true
@@ -331,5 +348,11 @@ func TestFormat1(t *testing.T) {
 	mustAppend(t, s, Batch{Records: []Record{{Time: time.Unix(1, 0), Archive: "17"}}})
 	if got, _, err := s.Page("17", Query{Limit: 1, Last: true}); err != nil || got[0].Seq != 401 {
 		t.Errorf("the next record: %+v, %v", got, err)
+	}
+	if n, err := s.Erase([]uint64{1, 401}); err != nil || n != 1 {
+		t.Errorf("%d erased, %v", n, err)
+	}
+	if got, err := s.Scan(1, 1); err != nil || !got[0].Erased || got[0].Content != nil {
+		t.Errorf("the erased record: %+v, %v", got, err)
 	}
 }

@@ -38,6 +38,9 @@ func readPage(tx *bolt.Tx, archive string, tail []uint64, q Query) (page []Recor
 		if err != nil {
 			return nil, false, err
 		}
+		if r.Archive != archive {
+			return nil, false, fmt.Errorf("%w: record %d is in the index of archive %.64q", ErrDamaged, seq, archive)
+		}
 		size += len(r.Numbers) + len(r.Content)
 		page = append(page, r)
 	}
@@ -80,6 +83,9 @@ func (w *walk) forward() error {
 		var err error
 		if seqs, err = decodeChunk(seqs[:0], w.archive, k, v); err != nil {
 			return err
+		}
+		if seqs[0] <= last {
+			return fmt.Errorf("%w: index of archive %.64q after record %d", ErrDamaged, w.archive, last)
 		}
 		for _, seq := range seqs {
 			if !w.take(seq) {

@@ -26,7 +26,7 @@ func (s *Store) Snapshot(seq uint64, data []byte) error {
 	}
 	head := binary.BigEndian.AppendUint64(make([]byte, 0, snapshotHead), seq)
 	head = binary.BigEndian.AppendUint64(head, uint64(len(data)))
-	head = binary.BigEndian.AppendUint32(head, crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)))
+	head = binary.BigEndian.AppendUint32(head, crc32.Checksum(data, castagnoli))
 	err := s.update(func(tx *bolt.Tx) error {
 		if err := tx.DeleteBucket([]byte(snapshotBucket)); err != nil {
 			return err
@@ -85,7 +85,7 @@ func readSnapshot(tx *bolt.Tx) (seq uint64, data []byte, err error) {
 		}
 		data = append(data, piece...)
 	}
-	if crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)) != binary.BigEndian.Uint32(head[16:]) {
+	if crc32.Checksum(data, castagnoli) != binary.BigEndian.Uint32(head[16:]) {
 		return 0, nil, fmt.Errorf("%w: snapshot's checksum", ErrDamaged)
 	}
 	return binary.BigEndian.Uint64(head), data, nil

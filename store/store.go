@@ -319,29 +319,30 @@ func (s *Store) read(from, end uint64, size int, content bool) ([]Record, error)
 
 // decodeRecord reads a value of the log bucket, and its content if that is asked for.
 func decodeRecord(tx *bolt.Tx, seq uint64, value []byte, content bool) (Record, error) {
-	r, has, err := decodeHeader(value)
+	r, h, err := decodeHeader(seq, value)
 	if err != nil {
 		return Record{}, fmt.Errorf("%w: record %d: %w", ErrDamaged, seq, err)
 	}
-	r.Seq = seq
-	if has && content {
-		if r.Content, r.Erased, err = readContent(tx, seq); err != nil {
+	if h.has && content {
+		if r.Content, r.Erased, err = readContent(tx, seq, h); err != nil {
 			return Record{}, err
 		}
 	}
 	return r, nil
 }
 
-// readContent returns a copy of a content that the log says is there.
-func readContent(tx *bolt.Tx, seq uint64) (content []byte, erased bool, err error) {
+// readContent returns a copy of a content that the log says is there, if it fits to its sum.
+func readContent(tx *bolt.Tx, seq uint64, h header) (content []byte, erased bool, err error) {
 	v := tx.Bucket([]byte(contentBucket)).Get(seqKey(seq))
-	if len(v) == 0 {
+	switch {
+	case len(v) == 0:
 		return nil, false, fmt.Errorf("%w: content of record %d is missing", ErrDamaged, seq)
-	}
-	switch v[0] {
-	case plainContent:
+	case v[0] == plainContent:
+		if h.summed && sum(seq, v[1:]) != h.words {
+			return nil, false, fmt.Errorf("%w: content of record %d: %w", ErrDamaged, seq, errSum)
+		}
 		return append(make([]byte, 0, len(v)-1), v[1:]...), false, nil
-	case erasedContent:
+	case v[0] == erasedContent && len(v) == 1 && h.words == 0:
 		return nil, true, nil
 	}
 	return nil, false, fmt.Errorf("%w: content of record %d has unknown form %d", ErrDamaged, seq, v[0])
@@ -376,13 +377,12 @@ func (s *Store) Page(archive string, q Query) (page []Record, more bool, err err
 // Content returns the record's content, and false where there is none or it was erased.
 func (s *Store) Content(seq uint64) (content []byte, ok bool, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		v := tx.Bucket([]byte(contentBucket)).Get(seqKey(seq))
+		v := tx.Bucket([]byte(logBucket)).Get(seqKey(seq))
 		if v == nil {
 			return nil
 		}
-		var erased bool
-		content, erased, err = readContent(tx, seq)
-		ok = err == nil && !erased
+		r, err := decodeRecord(tx, seq, v, true)
+		content, ok = r.Content, r.Content != nil
 		return err
 	})
 	if err != nil {
@@ -392,24 +392,49 @@ func (s *Store) Content(seq uint64) (content []byte, ok bool, err error) {
 }
 
 // Erase replaces the content of these records by tombstones, in one commit; those that
-// have none stay as they are. The old words stay on pages that the
-// file has freed until something else is written there.
-func (s *Store) Erase(seqs []uint64) error {
-	err := s.update(func(tx *bolt.Tx) error {
-		b := tx.Bucket([]byte(contentBucket))
+// have none stay as they are. n is how many had some. Any goroutine may call it, but an Append waits while it is
+// written: a few hundred at a time. The old words stay on pages that the file has freed until something
+// else is written there, or Scrub.
+func (s *Store) Erase(seqs []uint64) (n int, err error) {
+	err = s.update(func(tx *bolt.Tx) error {
 		for _, seq := range seqs {
-			if key := seqKey(seq); b.Get(key) != nil {
-				if err := b.Put(key, []byte{erasedContent}); err != nil {
-					return err
-				}
+			erased, err := erase(tx, seq)
+			if err != nil {
+				return err
+			}
+			if erased {
+				n++
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("store: erase: %w", err)
+		return 0, fmt.Errorf("store: erase: %w", err)
 	}
-	return nil
+	return n, nil
+}
+
+// erase replaces the content of a record, and takes its sum from the log.
+func erase(tx *bolt.Tx, seq uint64) (bool, error) {
+	key, content, log := seqKey(seq), tx.Bucket([]byte(contentBucket)), tx.Bucket([]byte(logBucket))
+	if v := content.Get(key); v == nil || len(v) == 1 && v[0] == erasedContent {
+		return false, nil
+	}
+	v := log.Get(key)
+	if v == nil {
+		return false, fmt.Errorf("%w: record %d is missing", ErrDamaged, seq)
+	}
+	r, h, err := decodeHeader(seq, v)
+	if err != nil {
+		return false, fmt.Errorf("%w: record %d: %w", ErrDamaged, seq, err)
+	}
+	if h.summed {
+		r.Erased = true
+		if err := log.Put(key, append(r.appendHeader(nil), v[h.size:]...)); err != nil {
+			return false, err
+		}
+	}
+	return true, content.Put(key, []byte{erasedContent})
 }
 
 // Get returns a copy of a row's value, nil where it is missing.

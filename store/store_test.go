@@ -52,31 +52,50 @@ func TestHeaderBytes(t *testing.T) {
 	at := time.Unix(1_700_000_000, 5)
 	for _, c := range []struct {
 		record Record
-		bytes  string
+		bytes  string // flags as they were before there were sums
+		sums   string
 	}{
-		{Record{Time: at, Side: Customers, Kind: 1}, "0001" + "17979cfe362a0005" + "01" + "00" + "00"},
-		{Record{Time: at, Side: Agents, Archive: "17", Kind: 300, Numbers: []byte("{}"), Content: []byte("x")},
-			"0102" + "17979cfe362a0005" + "ac02" + "023137" + "027b7d"},
-		{Record{Time: time.Unix(-1, 0), Kind: 65535, Content: []byte{}}, "0100" + "ffffffffc4653600" + "ffff03" + "00" + "00"},
+		{Record{Seq: 1, Time: at, Side: Customers, Kind: 1}, "0001" + "17979cfe362a0005" + "01" + "00" + "00", "00000000" + "380180ae"},
+		{Record{Seq: 300, Time: at, Side: Agents, Archive: "17", Kind: 300, Numbers: []byte("{}"), Content: []byte("x")},
+			"0102" + "17979cfe362a0005" + "ac02" + "023137" + "027b7d", "c4c21e9c" + "ad2e52b2"},
+		{Record{Seq: 301, Time: at, Side: Agents, Archive: "17", Kind: 300, Numbers: []byte("{}"), Erased: true},
+			"0102" + "17979cfe362a0005" + "ac02" + "023137" + "027b7d", "00000000" + "64c7ee76"},
+		{Record{Seq: 2, Time: time.Unix(-1, 0), Kind: 65535, Content: []byte{}}, "0100" + "ffffffffc4653600" + "ffff03" + "00" + "00", "00000002" + "902a4e80"},
 	} {
+		old, err := hex.DecodeString(c.bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
 		b := c.record.appendHeader(nil)
-		if got := hex.EncodeToString(b); got != c.bytes {
-			t.Errorf("%+v: %s, want %s", c.record, got, c.bytes)
+		if got, want := hex.EncodeToString(b), hex.EncodeToString([]byte{old[0] | 0x1e})+c.bytes[2:]+c.sums; got != want {
+			t.Errorf("%+v: %s, want %s", c.record, got, want)
 		}
 		if len(b) > c.record.maxSize() {
 			t.Errorf("%d bytes, said to be at most %d", len(b), c.record.maxSize())
 		}
-		for _, more := range []string{"", "\x00", "what comes later"} {
-			r, has, err := decodeHeader(append(slices.Clip(b), more...))
-			want := c.record
-			want.Content, want.Time = nil, want.Time.UTC()
-			if err != nil || has != (c.record.Content != nil) || !reflect.DeepEqual(r, want) {
-				t.Errorf("%x%q: %+v, %v, %v", b, more, r, has, err)
+		for _, value := range [][]byte{old, b} {
+			for _, more := range []string{"", "\x00", "what comes later"} {
+				r, h, err := decodeHeader(c.record.Seq, append(slices.Clip(value), more...))
+				want := c.record
+				want.Content, want.Erased, want.Time = nil, false, want.Time.UTC()
+				if err != nil || h.has != (c.record.Content != nil || c.record.Erased) || h.summed != (value[0] > 1) || h.size != len(value) || !reflect.DeepEqual(r, want) {
+					t.Errorf("%x%q: %+v, %+v, %v", value, more, r, h, err)
+				}
+			}
+			for n := range value {
+				if _, _, err := decodeHeader(c.record.Seq, value[:n]); err == nil {
+					t.Errorf("%x cut to %d bytes was accepted", value, n)
+				}
 			}
 		}
-		for n := range b {
-			if _, _, err := decodeHeader(b[:n]); err == nil {
-				t.Errorf("%x cut to %d bytes was accepted", b, n)
+		if _, _, err := decodeHeader(c.record.Seq+1, b); !errors.Is(err, errSum) {
+			t.Errorf("%x is another record's: %v", b, err)
+		}
+		for bit := range 8 * len(b) {
+			wrong := bytes.Clone(b)
+			wrong[bit/8] ^= 1 << (bit % 8)
+			if _, _, err := decodeHeader(c.record.Seq, wrong); err == nil {
+				t.Errorf("%x with bit %d turned was accepted", b, bit)
 			}
 		}
 	}
@@ -88,11 +107,11 @@ func FuzzHeader(f *testing.F) {
 	f.Add([]byte("\x01\x0200000000\x80\x80\x04\x00\x00"))
 	f.Add([]byte("\x01\x0200000000\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, _, err := decodeHeader(b)
+		r, _, err := decodeHeader(0, b)
 		if err != nil {
 			return
 		}
-		again, _, err := decodeHeader(r.appendHeader(nil))
+		again, _, err := decodeHeader(0, r.appendHeader(nil))
 		if err != nil || !reflect.DeepEqual(again, r) {
 			t.Fatalf("%x: %+v, again %+v, %v", b, r, again, err)
 		}
@@ -274,8 +293,10 @@ func TestErase(t *testing.T) {
 	b := Batch{Records: []Record{record("17", "a"), record("17", "b"), record("17", "c")}}
 	b.Records[2].Content = nil
 	mustAppend(t, s, b)
-	if err := s.Erase([]uint64{2, 3, 99}); err != nil {
-		t.Fatal(err)
+	for _, want := range []int{1, 0} {
+		if n, err := s.Erase([]uint64{2, 3, 99}); err != nil || n != want {
+			t.Fatal(n, err)
+		}
 	}
 	b.Records[1].Content, b.Records[1].Erased = nil, true
 	if page, _, err := s.Page("17", Query{Limit: 9}); err != nil || !reflect.DeepEqual(page, b.Records) {
