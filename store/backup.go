@@ -18,10 +18,14 @@ import (
 // Backup writes the file as it is after the last Append to w: a file that Open takes. Appends go on meanwhile; the file
 // keeps the pages that they free until it is done. Any goroutine may call it. n is the bytes written.
 func (s *Store) Backup(w io.Writer) (n int64, err error) {
+	s.backups.RLock()
+	defer s.backups.RUnlock()
 	var failed error
-	err = s.view(func(tx *bolt.Tx) error {
-		n, failed = tx.WriteTo(w) // a reader that is gone is no fault of the file
-		return nil
+	err, _ = guarded(func() error {
+		return s.db.View(func(tx *bolt.Tx) error {
+			n, failed = tx.WriteTo(w) // a reader that is gone is no fault of the file
+			return nil
+		})
 	})
 	if err == nil {
 		err = failed
@@ -66,7 +70,7 @@ func verify(path string) (Report, error) {
 	case fresh:
 		return rep, fmt.Errorf("%w: there is nothing in it", ErrForeign)
 	}
-	db, err := openFile(path, &bolt.Options{Timeout: lockWait, ReadOnly: true, PreLoadFreelist: true})
+	db, _, err := openFile(path, &bolt.Options{Timeout: lockWait, ReadOnly: true, PreLoadFreelist: true})
 	if err != nil {
 		return rep, err
 	}
@@ -188,7 +192,7 @@ func Compact(path string) (before, after Report, err error) {
 }
 
 func compact(path, fresh string) error {
-	src, err := openFile(path, &bolt.Options{Timeout: lockWait, ReadOnly: true, NoStatistics: true})
+	src, _, err := openFile(path, &bolt.Options{Timeout: lockWait, ReadOnly: true, NoStatistics: true})
 	if err != nil {
 		return err
 	}
@@ -196,7 +200,7 @@ func compact(path, fresh string) error {
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	dst, err := openFile(fresh, &bolt.Options{Timeout: lockWait, PageSize: pageSize, NoStatistics: true})
+	dst, _, err := openFile(fresh, &bolt.Options{Timeout: lockWait, PageSize: pageSize, NoStatistics: true})
 	if err != nil {
 		return err
 	}

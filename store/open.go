@@ -57,7 +57,7 @@ func open(path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := openFile(path, &bolt.Options{
+	db, file, err := openFile(path, &bolt.Options{
 		Timeout:         lockWait,
 		PageSize:        pageSize,
 		InitialMmapSize: mapped,
@@ -70,7 +70,7 @@ func open(path string) (*Store, error) {
 		}
 		return nil, err
 	}
-	s := &Store{db: db}
+	s := &Store{db: db, file: file}
 	if fresh {
 		err = s.create(path)
 	}
@@ -103,7 +103,7 @@ func inspect(path string) (fresh bool, err error) {
 		return true, nil
 	}
 	// Read-only and without its list of free pages, bbolt looks at the two pages that say how large the rest is.
-	db, err := openFile(path, &bolt.Options{Timeout: lockWait, ReadOnly: true, NoStatistics: true})
+	db, _, err := openFile(path, &bolt.Options{Timeout: lockWait, ReadOnly: true, NoStatistics: true})
 	if err != nil {
 		return false, err
 	}
@@ -123,9 +123,8 @@ func inspect(path string) (fresh bool, err error) {
 	return fresh, errors.Join(err, db.Close())
 }
 
-// openFile is bolt.Open with our errors.
-func openFile(path string, o *bolt.Options) (db *bolt.DB, err error) {
-	var file *os.File
+// openFile is bolt.Open with our errors. The file is db's, and closed with it.
+func openFile(path string, o *bolt.Options) (db *bolt.DB, file *os.File, err error) {
 	o.OpenFile = func(name string, flag int, mode fs.FileMode) (*os.File, error) {
 		f, err := os.OpenFile(name, flag, mode)
 		file = f
@@ -138,17 +137,17 @@ func openFile(path string, o *bolt.Options) (db *bolt.DB, err error) {
 	switch {
 	case panicked:
 		// What bbolt has mapped stays mapped and would keep the lock beyond Close.
-		return nil, errors.Join(err, syscall.Flock(int(file.Fd()), syscall.LOCK_UN), file.Close())
+		return nil, nil, errors.Join(err, syscall.Flock(int(file.Fd()), syscall.LOCK_UN), file.Close())
 	case errors.Is(err, berrors.ErrTimeout):
-		return nil, ErrLocked
+		return nil, nil, ErrLocked
 	case err == nil:
-		return db, nil
+		return db, file, nil
 	}
 	var failed *fs.PathError
 	if errors.As(err, &failed) || !o.ReadOnly {
-		return nil, err
+		return nil, nil, err
 	}
-	return nil, classify(path, err)
+	return nil, nil, classify(path, err)
 }
 
 // classify says what a file is that bbolt can't read: one of its own that has been damaged starts

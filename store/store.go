@@ -14,8 +14,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -109,11 +111,15 @@ const keepBuffer = 4 << 20
 // Store is an open file.
 type Store struct {
 	db     *bolt.DB
+	file   *os.File // that db has
 	next   atomic.Uint64 // everything before it is durable
 	broken atomic.Pointer[error]
 	stuck  atomic.Bool // bbolt panicked in a write: its lock may be held for ever
 	index  index
 	buf    []byte // encoded values of one batch; the appender's
+
+	// Scrub has both for itself in each of its steps. Backups are long and would hold up readers, who wait for who waits.
+	backups, readers sync.RWMutex
 
 	commits, records, bytes atomic.Uint64
 }
@@ -516,6 +522,8 @@ func (s *Store) update(fn func(*bolt.Tx) error) error {
 }
 
 func (s *Store) view(fn func(*bolt.Tx) error) error {
+	s.readers.RLock()
+	defer s.readers.RUnlock()
 	err, _ := guarded(func() error { return s.db.View(fn) })
 	return err
 }
