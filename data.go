@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,10 +14,12 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	"frontdesk/config"
+	"frontdesk/relay"
 	"frontdesk/store"
 )
 
@@ -44,6 +48,15 @@ const compactHelp = `frontdesk compact [--config file]
 Writes the data file anew, without what was freed in it. Stop the desk first.
 `
 
+const eraseHelp = `frontdesk erase [--config file] --customer address | --thread number
+
+Erases what a customer said and was told, what colleagues wrote of him in notes
+and case rooms, messages in other rooms that name his thread (#17) or his
+address, and who he was; overwrites the places where that stood in the file, and
+prints what was removed. His open conversations are closed. It cannot be undone.
+Whether the desk runs or not. Backups keep what they have.
+`
+
 // socketOf is where a running desk takes requests of those who may write the data file.
 func socketOf(data string) string { return data + ".sock" }
 
@@ -63,12 +76,33 @@ func admin(data string) (net.Listener, error) {
 	return l, os.Chmod(path, 0o600)
 }
 
+// running is what the socket asks of a desk.
+type running interface {
+	Backup(io.Writer) (int64, error)
+	Erase(context.Context, relay.Whom) (*relay.Erasure, error)
+}
+
 // serveAdmin answers on the socket until ctx ends.
-func serveAdmin(ctx context.Context, l net.Listener, backup func(io.Writer) (int64, error), log *slog.Logger) {
+func serveAdmin(ctx context.Context, l net.Listener, desk running, log *slog.Logger) {
 	mux := http.NewServeMux()
+	mux.HandleFunc("POST /erase", func(w http.ResponseWriter, r *http.Request) {
+		var who relay.Whom
+		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&who)
+		var proof *relay.Erasure
+		if err == nil {
+			proof, err = desk.Erase(r.Context(), who)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusConflict)
+			return
+		}
+		if err := json.NewEncoder(w).Encode(proof); err != nil {
+			log.Warn("nobody took the proof of an erasure", "err", err)
+		}
+	})
 	mux.HandleFunc("GET /backup", func(w http.ResponseWriter, _ *http.Request) {
 		began := time.Now()
-		n, err := backup(w)
+		n, err := desk.Backup(w)
 		if err != nil {
 			log.Error("a backup failed", "err", err)
 			panic(http.ErrAbortHandler) // the reader must not take half a file for a whole one
@@ -122,24 +156,13 @@ func (p program) backup(ctx context.Context, args []string) error {
 
 // copyData writes the data file to w: through the desk that runs with it, or by itself.
 func copyData(ctx context.Context, data string, w io.Writer) (int64, error) {
-	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", socketOf(data))
-	}}}
-	defer client.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://desk/backup", nil)
-	if err != nil {
-		return 0, err
-	}
-	resp, err := client.Do(req)
+	resp, err := askDesk(ctx, data, http.MethodGet, "/backup", nil)
 	if err == nil {
 		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return 0, fmt.Errorf("the desk answered %s", resp.Status)
-		}
 		return io.Copy(w, resp.Body)
 	}
-	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
-		return 0, fmt.Errorf("asking the desk that runs: %w", err)
+	if !errors.Is(err, errNoDesk) {
+		return 0, err
 	}
 	if _, err := os.Stat(data); err != nil {
 		return 0, err // Open would make one
@@ -150,6 +173,82 @@ func copyData(ctx context.Context, data string, w io.Writer) (int64, error) {
 	}
 	n, err := s.Backup(w)
 	return n, errors.Join(err, s.Close())
+}
+
+var errNoDesk = errors.New("no desk runs with the file")
+
+// askDesk asks the desk that runs with a data file; errNoDesk where none does.
+func askDesk(ctx context.Context, data, method, path string, body any) (*http.Response, error) {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socketOf(data))
+	}}}
+	sent, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://desk"+path, bytes.NewReader(sent))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(req)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return nil, errNoDesk
+	case err != nil:
+		return nil, fmt.Errorf("asking the desk that runs: %w", err)
+	case resp.StatusCode != http.StatusOK:
+		defer resp.Body.Close()
+		why, _ := io.ReadAll(io.LimitReader(resp.Body, 4096)) // what there is of it
+		return nil, fmt.Errorf("the desk answered %s: %s", resp.Status, strings.TrimSpace(string(why)))
+	}
+	return resp, nil
+}
+
+func (p program) erase(ctx context.Context, args []string) error {
+	set := p.flags("erase", eraseHelp)
+	path := set.String("config", configFile, configHelp)
+	var who relay.Whom
+	set.StringVar(&who.Address, "customer", "", "the customer's `address`, without a client's resource")
+	set.Uint64Var(&who.Thread, "thread", 0, "one thread by its `number`: its words go, the customer stays known")
+	set.BoolVar(&who.Names, "names", false, "also what has the customer's name in rooms, whoever is meant")
+	if err := p.parse(set, args, 0); err != nil {
+		return err
+	}
+	if (who.Address == "") == (who.Thread == 0) {
+		return misused("say whose words: --customer alice@example.org, or --thread 17")
+	}
+	cfg, err := config.Load(*path)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	proof, err := p.eraseFrom(ctx, cfg, who)
+	if err != nil {
+		return hint(err)
+	}
+	fmt.Fprint(p.stdout, proof)
+	if proof.Found > 0 {
+		return fmt.Errorf("%d of the words and addresses are still in the file: somebody else may have said the same; \"frontdesk export\" finds out", proof.Found)
+	}
+	return nil
+}
+
+// eraseFrom has the desk that runs do it, or does it to the file.
+func (p program) eraseFrom(ctx context.Context, cfg *config.Config, who relay.Whom) (*relay.Erasure, error) {
+	resp, err := askDesk(ctx, cfg.Data, http.MethodPost, "/erase", who)
+	if err == nil {
+		defer resp.Body.Close()
+		proof := &relay.Erasure{}
+		return proof, json.NewDecoder(resp.Body).Decode(proof)
+	}
+	if !errors.Is(err, errNoDesk) {
+		return nil, err
+	}
+	if _, err := os.Stat(cfg.Data); err != nil {
+		return nil, err // it would be made
+	}
+	return relay.EraseFile(ctx, cfg, slog.New(slog.DiscardHandler), who)
 }
 
 func told(r store.Report) string {

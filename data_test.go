@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"frontdesk/config"
+	"frontdesk/relay"
 	"frontdesk/store"
 )
 
@@ -109,7 +110,7 @@ func TestBackupOfRunningDesk(t *testing.T) {
 		ended := make(chan struct{})
 		var log bytes.Buffer
 		go func() {
-			serveAdmin(ctx, l, s.Backup, slog.New(slog.NewTextHandler(&log, nil)))
+			serveAdmin(ctx, l, deskOf{backup: s.Backup}, slog.New(slog.NewTextHandler(&log, nil)))
 			close(ended)
 		}()
 		copied := filepath.Join(t.TempDir(), "copy")
@@ -138,10 +139,10 @@ func TestBackupBreaksOff(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
-		serveAdmin(ctx, l, func(w io.Writer) (int64, error) {
+		serveAdmin(ctx, l, deskOf{backup: func(w io.Writer) (int64, error) {
 			w.Write(make([]byte, 100_000))
 			return 100_000, io.ErrUnexpectedEOF
-		}, slog.New(slog.DiscardHandler))
+		}}, slog.New(slog.DiscardHandler))
 		close(ended)
 	}()
 	copied := filepath.Join(dir, "copy")
@@ -150,6 +151,71 @@ func TestBackupBreaksOff(t *testing.T) {
 	}
 	if _, err := os.Stat(copied); err == nil {
 		t.Error("half a backup was left")
+	}
+	stop()
+	<-ended
+}
+
+// deskOf is a desk that answers on the socket.
+type deskOf struct {
+	backup func(io.Writer) (int64, error)
+	erase  func(relay.Whom) (*relay.Erasure, error)
+}
+
+func (d deskOf) Backup(w io.Writer) (int64, error) { return d.backup(w) }
+
+func (d deskOf) Erase(_ context.Context, who relay.Whom) (*relay.Erasure, error) { return d.erase(who) }
+
+// TestErase: the command asks a running desk, and prints its proof; or does it to the file.
+func TestErase(t *testing.T) {
+	t.Parallel()
+	dir, toml := dataDir(t)
+	db := filepath.Join(dir, "frontdesk.db")
+	for _, args := range [][]string{nil, {"--customer", "a@b", "--thread", "1"}} {
+		if status, _, stderr := invoke(t, "", append([]string{"erase", "--config", toml}, args...)...); status != misuse || !strings.Contains(stderr, "say whose words") {
+			t.Errorf("%q: %d, %q", args, status, stderr)
+		}
+	}
+	if err := os.Remove(db); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, stderr := invoke(t, "", "erase", "--config", toml, "--customer", "nobody@example.org"); status != failed || !strings.Contains(stderr, "no such file") {
+		t.Errorf("of no file: %d, %q", status, stderr)
+	}
+	s, err := store.Open(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, stderr := invoke(t, "", "erase", "--config", toml, "--customer", "nobody@example.org"); status != failed || !strings.Contains(stderr, "no such customer") {
+		t.Errorf("of the file: %d, %q", status, stderr)
+	}
+	l, err := admin(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	desk := deskOf{erase: func(who relay.Whom) (*relay.Erasure, error) {
+		if who != (relay.Whom{Address: "alice@example.org", Names: true}) {
+			return nil, relay.ErrNobody
+		}
+		return &relay.Erasure{Threads: []uint64{17}, Records: []uint64{3, 4, 5, 9}, Erased: 4, Archives: map[string]int{"17": 3, "room:lobby": 1},
+			Rows: map[string]int{"jid": 1}, Pages: 7, Searched: 1000, Samples: 2, Found: 1}, nil
+	}}
+	go func() {
+		serveAdmin(ctx, l, desk, slog.New(slog.DiscardHandler))
+		close(ended)
+	}()
+	status, stdout, stderr := invoke(t, "", "erase", "--config", toml, "--customer", "alice@example.org", "--names")
+	want := "Threads: #17\nWords of 4 records erased: 3-5, 9\n  17: 3\n  room:lobby: 1\nRows deleted or emptied: jid 1\n7 pages"
+	if status != failed || !strings.HasPrefix(stdout, want) || !strings.Contains(stderr, "1 of the words and addresses are still in the file") {
+		t.Errorf("%d, %q, %q", status, stdout, stderr)
+	}
+	if status, _, stderr := invoke(t, "", "erase", "--config", toml, "--thread", "18"); status != failed || !strings.Contains(stderr, "no such customer") {
+		t.Errorf("%d, %q", status, stderr)
 	}
 	stop()
 	<-ended

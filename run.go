@@ -71,11 +71,11 @@ func desk(ctx context.Context, cfg *config.Config, load func() (*config.Config, 
 	}
 	socket, err := admin(cfg.Data)
 	if err != nil {
-		log.Warn("no admin socket: \"frontdesk backup\" works only while the desk is stopped", "err", err)
+		log.Warn("no admin socket: \"frontdesk backup\" and \"erase\" work only while the desk is stopped", "err", err)
 	} else {
 		answered := make(chan struct{})
 		go func() {
-			serveAdmin(ctx, socket, r.Backup, log)
+			serveAdmin(ctx, socket, r, log)
 			close(answered)
 		}()
 		defer func() {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"frontdesk/component/stanza"
+	"frontdesk/relay"
 )
 
 // A dialogue is a script of what people's clients send and receive (testdata/*.txt):
@@ -32,6 +33,8 @@ import (
 //	                              worlds begin with, from the next restart or !reload on; {other-day} is a day of the week
 //	                              that is neither today nor next to it, {testdata} the folder of the scripts
 //	hang up                       the desk is told to read its configuration again, as by a signal
+//	erase alice                   a customer's words, on the desk that runs: nothing of them may be found in its file afterwards
+//	the file has:                 each indented line stands in the desk's file; "the file has not:", not one of them
 //	cut desk                      the component's connection breaks (also: cut front); fake world only
 //	down desk, up desk            the same, and the server takes no new one until up
 //
@@ -85,6 +88,28 @@ var step = regexp.MustCompile(`^(\w+) (sends:|receives:|receives nothing|logs in
 
 var link = regexp.MustCompile(`^(cut|down|up) (desk|front)$`)
 
+var held = regexp.MustCompile(`^the file has( not)?:$`)
+
+// holds looks for lines in the bytes of the desk's file.
+func (d *dialogue) holds(block string, want bool) {
+	content, err := os.ReadFile(d.w.cfg.Data)
+	must(d.t, err)
+	for line := range strings.Lines(block) {
+		if line = d.filled(strings.TrimSpace(line)); strings.Contains(string(content), line) != want {
+			d.fatal("the file has %q: %v", line, !want)
+		}
+	}
+}
+
+func (d *dialogue) erase(who string) {
+	proof, err := d.w.relay.Erase(d.t.Context(), relay.Whom{Address: d.names[who+"-bare"]})
+	must(d.t, err)
+	d.t.Log(proof)
+	if proof.Erased == 0 || proof.Pages == 0 || proof.Samples == 0 || proof.Found != 0 {
+		d.fatal("what was removed: %+v", proof)
+	}
+}
+
 // link breaks a component's connection, or lets it come back.
 func (d *dialogue) link(what, domain string) {
 	if what != "up" {
@@ -131,6 +156,16 @@ func (d *dialogue) run(name string) {
 			if d.w.launch(); !d.down {
 				d.w.works()
 			}
+			continue
+		}
+		if who, ok := strings.CutPrefix(line, "erase "); ok {
+			d.settle()
+			d.erase(who)
+			continue
+		}
+		if m := held.FindStringSubmatch(line); m != nil {
+			d.settle()
+			d.holds(block(lines, &i), m[1] == "")
 			continue
 		}
 		if line == "config:" {

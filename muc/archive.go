@@ -256,8 +256,9 @@ func end(name string, f *Fact) *stanza.Element {
 func (s *Service) forwarded(r *room, it *Item, sees bool) *stanza.Element {
 	f, m := &it.Fact, it.Fact.Words
 	switch {
-	case m == nil: // erased
-		m = stanza.New("", "message", "type", "groupchat", "from", string(r.address(f.Nick)))
+	case m == nil:
+		m = stanza.New("", "message", "type", "groupchat", "from", string(r.address(f.Nick)), "id", f.ID).Add(Erased(f.At),
+			stanza.New(stanza.NSSID, "stanza-id", "by", string(r.jid), "id", f.ID))
 	case it.Retraction != nil:
 		m = tombstone(m, it.Retraction)
 	}

@@ -1,7 +1,9 @@
 package muc
 
 import (
+	"slices"
 	"strings"
+	"time"
 
 	"frontdesk/component/stanza"
 )
@@ -130,6 +132,33 @@ func corrects(m *stanza.Element) string {
 		return c.Attr("id")
 	}
 	return ""
+}
+
+// Erased is what an archive shows in the place of words that are gone from the log (XEP-0424 §5). When that happened is not kept:
+// the stamp is the message's own.
+func Erased(at time.Time) *stanza.Element {
+	return stanza.New(nsRetract, "retracted", "stamp", stamp(at))
+}
+
+// Erase forgets what of a fact (by its ID) is in a room's memory: in the history, and as the subject.
+func (s *Service) Erase(room, id string) {
+	r := s.rooms[room]
+	if r == nil {
+		return
+	}
+	r.past.erase(id)
+	if w := r.topic.words; w != nil && w.Child(stanza.NSSID, "stanza-id").Attr("id") == id {
+		r.topic = topic{}
+	}
+}
+
+func (h *history) erase(id string) {
+	h.said = slices.DeleteFunc(h.said, func(x remark) bool {
+		if x.id == id {
+			h.bytes -= len(x.xml)
+		}
+		return x.id == id
+	})
 }
 
 // retract puts a tombstone into the history, where the message is in it, and in the place of its corrections.

@@ -117,8 +117,8 @@ func (r *Relay) wanted(a *muc.Ask) func(*store.Record) bool {
 			if err != nil {
 				return false
 			}
-			f, ok := r.caseFact(t, e)
-			return ok && a.Wants(&f)
+			f := r.caseFact(t, e)
+			return a.Wants(&f)
 		}
 		f, err := decodeMuc(store.Record{Kind: rec.Kind, Numbers: rec.Numbers})
 		return err == nil && a.Wants(&f)
@@ -277,9 +277,7 @@ func (r *Relay) itemsOf(recs []store.Record) []muc.Item {
 			n, _ := strconv.ParseUint(rec.Archive, 10, 64)
 			if t := r.thread(n); t != nil {
 				if e, err := decode(rec); err == nil {
-					if f, ok := r.caseFact(t, e); ok {
-						items = append(items, muc.Item{Fact: f})
-					}
+					items = append(items, muc.Item{Fact: r.caseFact(t, e)})
 				}
 			}
 			continue

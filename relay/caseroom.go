@@ -188,7 +188,7 @@ func (r *Relay) mirror(t *thread, e *entry) {
 	if t == nil || !t.hosted {
 		return
 	}
-	if f, ok := r.caseFact(t, e); ok && f.Words != nil {
+	if f := r.caseFact(t, e); f.Words != nil {
 		r.sendings(r.rooms.Mirror(r.now, f.Room, f.ID, f.Words).Send)
 	}
 }
@@ -196,7 +196,7 @@ func (r *Relay) mirror(t *thread, e *entry) {
 // mirrored reports whether a record of a thread is shown in its case room.
 func mirrored(rec *store.Record) bool {
 	switch {
-	case rec.Content == nil:
+	case rec.Content == nil && !rec.Erased:
 		return false
 	case uttered(rec.Kind), rec.Kind == kindNoted:
 		return true
@@ -204,31 +204,31 @@ func mirrored(rec *store.Record) bool {
 	return rec.Kind == kindTold && toCustomer(*rec)
 }
 
-// caseFact is a record of a thread as a message of its case room; false where it is none.
-func (r *Relay) caseFact(t *thread, e *entry) (muc.Fact, bool) {
-	w := e.words
+// caseFact is a record of a thread (one that is mirrored) as a message of its case room, without Words where they were erased.
+func (r *Relay) caseFact(t *thread, e *entry) muc.Fact {
+	g := muc.Guest{Key: "desk", Nick: serviceNick}
+	by, _ := e.said()
+	switch {
+	case uttered(e.kind) && by != "":
+		g = t.guest(by, r.nameOf(by))
+	case uttered(e.kind):
+		g = t.guest("", "")
+	}
+	id, w := r.ids.of(e.seq), e.words
+	f := muc.Fact{Kind: muc.Message, At: e.at, Room: caseLocal(t.N), ID: id, Nick: g.Nick}
 	if w == nil {
-		return muc.Fact{}, false
+		return f
 	}
 	show := words{Body: w.Body, Lang: w.Lang, URL: w.URL, Replace: w.Replace, Reply: w.Reply, React: w.React, Emoji: w.Emoji, Retract: w.Retract}
-	desk := muc.Guest{Key: "desk", Nick: serviceNick}
-	g := desk
-	switch by, said := e.said(); {
-	case said && by != "":
-		g = t.guest(by, r.nameOf(by))
-	case said:
-		g = t.guest("", "")
-	case e.kind == kindNoted:
+	if e.kind == kindNoted {
 		show = words{Body: "Note by " + r.nameOf(e.own.By) + ": " + w.Body}
-	default:
+	} else if !uttered(e.kind) {
 		show = words{Body: "(to the customer) " + w.Body}
 	}
-	id := r.ids.of(e.seq)
-	f := muc.Fact{Kind: muc.Message, At: e.at, Room: caseLocal(t.N), ID: id, Nick: g.Nick}
 	if m := show.build(id, r.ids.of, textRetracted); m != nil {
 		f.Words = r.rooms.Words(f.Room, g, id, m)
 	}
-	return f, true
+	return f
 }
 
 // caseRecords pages through both archives of a case room.

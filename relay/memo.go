@@ -132,7 +132,9 @@ func (r *Relay) info(c *call) (string, error) {
 			b.WriteString(", served by " + d.Serving)
 		}
 	}
-	fmt.Fprintf(&b, "\nAddress: %s", t.customer.Bare)
+	if !t.customer.retired() {
+		fmt.Fprintf(&b, "\nAddress: %s", t.customer.Bare)
+	}
 	if !t.customer.Blocked.IsZero() && t.customer.Blocked.After(r.now) {
 		fmt.Fprintf(&b, " (blocked until %s)", t.customer.Blocked.Format("02 Jan 2006"))
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"frontdesk/component/stanza"
+	"frontdesk/muc"
 	"frontdesk/store"
 )
 
@@ -148,7 +149,7 @@ func (r *Relay) paging(query *stanza.Element) (store.Query, *stanza.Error) {
 // visible is what a customer may read of his thread's archive: messages to and from him.
 func visible(rec *store.Record) bool {
 	switch {
-	case rec.Content == nil:
+	case rec.Content == nil && !rec.Erased:
 		return false
 	case uttered(rec.Kind):
 		return true
@@ -171,14 +172,16 @@ func (r *Relay) archived(t *thread, s *stanza.Element, queryID string, rec store
 	}
 	by, ok := e.said()
 	id, from, to := r.ids.of(e.seq), string(t.from), string(t.customer.Bare)
-	if ok && by == "" {
+	if uttered(e.kind) && by == "" {
 		from, to = to, string(r.queueJID(t.Queue))
-		if e.words.ID != "" {
+		if ok && e.words.ID != "" {
 			id = e.words.ID
 		}
 	}
-	m := e.words.build(id, func(ref uint64) string { return r.refer(t, ref, "") }, r.instead(t, e.words))
-	if m == nil {
+	var m *stanza.Element
+	if e.words == nil {
+		m = stanza.New("", "message", "type", "chat", "id", id).Add(muc.Erased(e.at))
+	} else if m = e.words.build(id, func(ref uint64) string { return r.refer(t, ref, "") }, r.instead(t, e.words)); m == nil {
 		return nil
 	}
 	res := stanza.Archived(queryID, r.ids.of(e.seq), e.at, m.Set("from", from).Set("to", to))

@@ -86,6 +86,7 @@ type Relay struct {
 	searches      int                            // under way
 	beside        sync.WaitGroup                 // of what runs beside the loop
 	life          context.Context                // ends with Run
+	ended         chan struct{}                  // closed when Run has ended
 	rosters       map[uint64]map[string]*listing // by thread and agent
 	grants        map[string]bool                // servers that let us set rosters; true: and have done it
 	refusing      map[string]bool                // servers that said so and then refused
@@ -136,7 +137,7 @@ func New(cfg *config.Config, o Options) (*Relay, error) {
 		inbox: newInbox(), seed: maphash.MakeSeed(), queues: map[string]*queue{}, former: map[string]*queue{},
 		accounts: map[string]map[stanza.JID]dispatch.Session{}, forms: map[string][]formSession{}, grants: map[string]bool{}, refusing: map[string]bool{},
 		threads: map[uint64]*thread{}, customers: map[uint64]*customer{}, byJID: map[stanza.JID]uint64{},
-		pending: map[rowKey][]byte{}, asked: map[stanza.JID]int{}, doors: map[stanza.JID]*doorway{}, evictAt: 2 * maxCached, paused: true, ready: make(chan struct{}),
+		pending: map[rowKey][]byte{}, asked: map[stanza.JID]int{}, doors: map[stanza.JID]*doorway{}, evictAt: 2 * maxCached, paused: true, ready: make(chan struct{}), ended: make(chan struct{}),
 	}
 	r.orders = orders()
 	if r.log == nil {
@@ -231,6 +232,7 @@ func (r *Relay) Ready() <-chan struct{} { return r.ready }
 func (r *Relay) Run(ctx context.Context) error {
 	links, stop := context.WithCancel(ctx)
 	defer stop()
+	defer close(r.ended)
 	r.life = links
 	var wg sync.WaitGroup
 	for _, s := range []*side{r.front, r.back} {

@@ -67,7 +67,9 @@ func TestScrub(t *testing.T) {
 			}
 		})
 	}
-	beside(func() { mustAppend(t, s, Batch{Records: []Record{record("7", "meanwhile")}, Rows: []Row{{"t", "k", []byte("v")}}}) })
+	beside(func() {
+		mustAppend(t, s, Batch{Records: []Record{record("7", "meanwhile")}, Rows: []Row{{"t", "k", []byte("v")}}})
+	})
 	beside(func() {
 		if got, err := s.Scan(1, 100); err != nil || len(got) != 100 || !strings.HasPrefix(string(got[0].Content), word(1)) {
 			t.Error(len(got), err)

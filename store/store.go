@@ -111,7 +111,7 @@ const keepBuffer = 4 << 20
 // Store is an open file.
 type Store struct {
 	db     *bolt.DB
-	file   *os.File // that db has
+	file   *os.File      // that db has
 	next   atomic.Uint64 // everything before it is durable
 	broken atomic.Pointer[error]
 	stuck  atomic.Bool // bbolt panicked in a write: its lock may be held for ever

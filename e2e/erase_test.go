@@ -1,0 +1,74 @@
+package e2e
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"frontdesk/relay"
+	"frontdesk/store"
+)
+
+// TestEraseStopped erases in the file of a desk that does not run: one thread, then the customer, with and without what only has his name.
+func TestEraseStopped(t *testing.T) {
+	t.Parallel()
+	d := &dialogue{w: newFake(t), t: t, names: map[string]string{}, who: map[string]*client{}}
+	d.run("part-opened.txt")
+	d.login("bela")
+	d.writes("bela", "", "Is there a PUMA?")
+	d.writes("alice", "sales", "I want a PANTHER")
+	d.writes("anna", "lobby", "Alice is the one with the COUGAR")
+	d.writes("anna", "lobby", "Malice is the one with the JAGUAR")
+	d.writes("anna", "lobby", "Who told BELA of the LYNX?")
+	d.settle()
+	d.w.stop()
+	d.w.stop = func() {}
+	erase := func(who relay.Whom) *relay.Erasure {
+		t.Helper()
+		proof, err := relay.EraseFile(t.Context(), d.w.cfg, slog.New(slog.DiscardHandler), who)
+		must(t, err)
+		if _, err := store.Verify(d.w.cfg.Data); err != nil {
+			t.Error(err)
+		}
+		return proof
+	}
+	has := func(want string) {
+		t.Helper()
+		content, err := os.ReadFile(d.w.cfg.Data)
+		must(t, err)
+		var got []string
+		for _, word := range strings.Fields(`"Hello" PUMA PANTHER COUGAR JAGUAR LYNX "Alice" alice@customers "Bela"`) {
+			if strings.Contains(string(content), word) {
+				got = append(got, word)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("the file has %s, want %s", got, want)
+		}
+	}
+	has(`"Hello" PUMA PANTHER COUGAR JAGUAR LYNX "Alice" alice@customers "Bela"`)
+	if _, err := relay.EraseFile(t.Context(), d.w.cfg, slog.New(slog.DiscardHandler), relay.Whom{Thread: 99}); !errors.Is(err, relay.ErrNobody) {
+		t.Errorf("a thread that is not there: %v", err)
+	}
+	if proof := erase(relay.Whom{Thread: 1}); proof.Erased != 1 || len(proof.Closed) != 1 || proof.Customer != 0 || len(proof.Left) != 1 {
+		t.Errorf("%+v", proof)
+	}
+	has(`PUMA PANTHER COUGAR JAGUAR LYNX "Alice" alice@customers "Bela"`)
+	who := relay.Whom{Address: d.names["alice-bare"]}
+	if proof := erase(who); proof.Erased != 2 || len(proof.Threads) != 2 || len(proof.Left) != 1 || proof.Found != 0 {
+		t.Errorf("%+v", proof)
+	}
+	has(`PUMA COUGAR JAGUAR LYNX "Bela"`)
+	if _, err := relay.EraseFile(t.Context(), d.w.cfg, slog.New(slog.DiscardHandler), who); !errors.Is(err, relay.ErrNobody) {
+		t.Errorf("a customer who is not there any more: %v", err)
+	}
+	who = relay.Whom{Address: d.names["bela-bare"], Names: true}
+	if proof := erase(who); proof.Erased != 2 || proof.Archives["room:lobby"] != 1 || proof.Found != 0 {
+		t.Errorf("%+v", proof)
+	}
+	has(`COUGAR JAGUAR`)
+	d.w.start()
+	d.w.stop()
+}

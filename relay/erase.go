@@ -1,0 +1,459 @@
+package relay
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"frontdesk/component/stanza"
+	"frontdesk/config"
+	"frontdesk/dispatch"
+	"frontdesk/muc"
+	"frontdesk/store"
+)
+
+// Erasing a customer: what he said and was told, what colleagues wrote of him in notes and case rooms, what names his thread or his address in
+// other rooms, and the rows that say who he is. The log keeps that something was said, and when: archives show tombstones.
+
+const (
+	eraseAtOnce  = 200 // records in one commit
+	maxSamples   = 64  // erased words that are looked for in the file afterwards
+	sampleBytes  = 24  // that a sample has at least: shorter words may be somebody else's, too
+	sampleLength = 256 // and at most
+	maxMentions  = 1000
+)
+
+// Whom names whose words are erased: all of a customer, by his bare address, or one thread of his by number.
+type Whom struct {
+	Address string
+	Thread  uint64
+	Names   bool // in rooms also what has his name, not only what names his thread or his address
+}
+
+// Erasure is the proof of what was removed.
+type Erasure struct {
+	Threads  []uint64       `json:"threads"`
+	Records  []uint64       `json:"records"`            // whose words were erased, in order
+	Archives map[string]int `json:"archives"`           // how many of them in which archive; "" is none
+	Rows     map[string]int `json:"rows"`               // how many were deleted, or emptied, in which table
+	Left     []uint64       `json:"left,omitempty"`     // records of rooms that have his name and stay: at most maxMentions
+	Pages    int            `json:"pages"`              // of the file that were overwritten
+	Searched int64          `json:"searched"`           // bytes of the file that were looked through afterwards
+	Samples  int            `json:"samples"`            // for so many words and addresses of his
+	Found    int            `json:"found"`              // of which so many were still there
+	Erased   int            `json:"erased"`             // records that had words
+	Closed   []uint64       `json:"closed,omitempty"`   // threads whose conversation was open
+	Customer uint64         `json:"customer,omitempty"` // 0: he is still known
+}
+
+// ErrNobody is returned for a customer or a thread that there is not.
+var ErrNobody = errors.New("relay: there is no such customer or thread")
+
+var errEnded = errors.New("relay: the desk has stopped")
+
+// Erase removes the words of a customer, or of one thread, from the file of a running desk. His open conversations are closed first. The loop
+// changes what it owns; the log is gone through beside it. Safe for concurrent use; after Run has ended it is an
+// error.
+func (r *Relay) Erase(ctx context.Context, who Whom) (*Erasure, error) {
+	return r.erase(ctx, who, func(fn func()) error { return r.inLoop(ctx, fn) })
+}
+
+// EraseFile does it in the file of a desk that does not run.
+func EraseFile(ctx context.Context, cfg *config.Config, log *slog.Logger, who Whom) (*Erasure, error) {
+	r, err := New(cfg, Options{Log: log})
+	if err != nil {
+		return nil, err
+	}
+	r.tickClock()
+	proof, err := r.erase(ctx, who, func(fn func()) error {
+		fn()
+		return r.broken
+	})
+	return proof, errors.Join(err, r.finish(), r.store.Close())
+}
+
+// inLoop has the loop of a running desk do something.
+func (r *Relay) inLoop(ctx context.Context, fn func()) error {
+	ran := make(chan struct{})
+	r.inbox.put(event{then: func() {
+		fn()
+		close(ran)
+	}})
+	select {
+	case <-ran:
+		return nil
+	case <-r.ended:
+		return errEnded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// erasure is one under way.
+type erasure struct {
+	Erasure
+	archives map[string]bool // all of whose words go
+	needles  []string        // folded, what in other rooms is about him
+	tags     []string        // "#17": of his threads
+	name     string          // folded
+	names    bool            // go, too
+	samples  [][]byte
+	touched  []muc.Fact // of rooms, which have a memory
+}
+
+func (r *Relay) erase(ctx context.Context, who Whom, do func(func()) error) (*Erasure, error) {
+	var x *erasure
+	var err error
+	var s *store.Store
+	if derr := do(func() { x, err = r.expunge(who); s = r.store }); derr != nil || err != nil {
+		return nil, cmp.Or(derr, err)
+	}
+	if err := x.run(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := do(func() { r.erased(x) }); err != nil {
+		return nil, err
+	}
+	if x.Pages, err = s.Scrub(ctx); err != nil {
+		return nil, err
+	}
+	if err := x.prove(r.file.Data); err != nil {
+		return nil, err
+	}
+	return &x.Erasure, nil
+}
+
+// expunge closes the conversations, empties the rows, and commits that: from now on nothing of him is added.
+func (r *Relay) expunge(who Whom) (*erasure, error) {
+	c, threads := r.whom(who)
+	if c == nil {
+		return nil, ErrNobody
+	}
+	x := &erasure{Erasure: Erasure{Archives: map[string]int{}, Rows: map[string]int{}}, archives: map[string]bool{}, names: who.Names, name: fold(c.Name)}
+	for _, t := range threads {
+		x.Threads = append(x.Threads, t.N)
+		if _, open := r.desk.Thread(t.N); open {
+			x.Closed = append(x.Closed, t.N)
+			if err := r.decide(dispatch.Close{Thread: t.N}, nil); err != nil {
+				return nil, err
+			}
+		}
+	}
+	r.flush() // his farewell goes out while he has an address
+	x.about(c, threads, who)
+	for _, t := range threads {
+		r.expungeThread(t, x)
+	}
+	if who.Thread == 0 {
+		r.expungeCustomer(c, x)
+	}
+	for _, t := range threads {
+		r.named(t)
+		r.reshow(t)
+	}
+	r.flush()
+	return x, r.broken
+}
+
+// whom finds the customer, and his threads in order of their numbers.
+func (r *Relay) whom(who Whom) (*customer, []*thread) {
+	if who.Thread != 0 {
+		if t := r.thread(who.Thread); t != nil {
+			return t.customer, []*thread{t}
+		}
+		return nil, nil
+	}
+	c := r.customerOf(stanza.JID(who.Address))
+	if c == nil {
+		return nil, nil
+	}
+	var threads []*thread
+	for _, n := range c.Threads {
+		if t := r.thread(n); t != nil {
+			threads = append(threads, t)
+		}
+	}
+	slices.SortFunc(threads, func(a, b *thread) int { return cmp.Compare(a.N, b.N) })
+	return c, threads
+}
+
+// about notes what is to be erased, and by what others speak of it.
+func (x *erasure) about(c *customer, threads []*thread, who Whom) {
+	for _, t := range threads {
+		x.archives[t.archive] = true
+		x.archives["room:"+caseLocal(t.N)] = true
+		x.archives[asideArchive(caseLocal(t.N))] = true
+		x.tags = append(x.tags, "#"+t.archive, caseLocal(t.N), t.local())
+	}
+	if who.Thread != 0 {
+		return
+	}
+	for _, s := range []string{string(c.Bare), c.Email} {
+		if s != "" {
+			x.needles = append(x.needles, fold(s))
+			x.samples = append(x.samples, []byte(s))
+		}
+	}
+	if c.Key != "" {
+		x.samples = append(x.samples, []byte(c.Key))
+	}
+}
+
+// expungeThread leaves of a thread's row what archives and dispatch need.
+func (r *Relay) expungeThread(t *thread, x *erasure) {
+	if t.hosted {
+		t.hosted = false
+		r.rooming(r.rooms.Dismiss(r.now, caseLocal(t.N), stanza.MakeJID(lobby, r.back.domain, ""), "The words of this conversation are erased."))
+	}
+	t.Slug, t.Tags, t.Notes, t.Asking, t.Given, t.After, t.Rated = slug(""), nil, nil, nil, nil, nil, 0
+	t.Lost, t.Missed, t.MissedBy, t.MissedTill = 0, 0, "", 0
+	t.recent, t.newest, t.filled, t.told = nil, 0, false, nil
+	r.saveThread(t)
+	x.Rows[tableThread]++
+}
+
+// expungeCustomer leaves of a customer his number.
+func (r *Relay) expungeCustomer(c *customer, x *erasure) {
+	x.Customer = c.N
+	drop := func(table, key string) {
+		var any any
+		if key != "" && r.row(table, key, &any) {
+			r.put(table, key, nil)
+			x.Rows[table]++
+		}
+	}
+	drop(tableKey, c.Key)
+	drop(tableClaim, string(c.Bare))
+	for _, queues := range []map[string]*queue{r.queues, r.former} {
+		for _, q := range queues {
+			for jid := range q.watchers {
+				if jid.Bare() == c.Bare {
+					r.unwatch(q, jid)
+					x.Rows[tableWatch]++
+				}
+			}
+		}
+	}
+	if c.Bare != "" {
+		x.Rows[tableJID]++
+		delete(r.doors, c.Full)
+		delete(r.doors, c.Bare)
+		delete(r.byJID, c.Bare)
+		r.put(tableJID, string(c.Bare), nil)
+	}
+	*c = customer{N: c.N, Threads: c.Threads}
+	r.saveCustomer(c)
+	x.Rows[tableCustomer]++
+}
+
+// run erases: first his own archives, by their index, then what in the rest of the log is about him.
+func (x *erasure) run(ctx context.Context, s *store.Store) error {
+	for _, archive := range sortedKeys(x.archives) {
+		for q := (store.Query{Limit: eraseAtOnce}); ; {
+			page, more, err := s.Page(archive, q)
+			if err == nil {
+				err = x.take(ctx, s, page)
+			}
+			if err != nil {
+				return err
+			}
+			if !more || len(page) == 0 {
+				break
+			}
+			q.After = page[len(page)-1].Seq
+		}
+	}
+	for from, end := uint64(1), s.Next(); from < end; {
+		page, err := s.Scan(from, int(min(eraseAtOnce, end-from)))
+		if err != nil {
+			return err
+		}
+		from += uint64(len(page))
+		if err := x.take(ctx, s, slices.DeleteFunc(page, func(rec store.Record) bool { return !x.concerns(&rec) })); err != nil {
+			return err
+		}
+	}
+	slices.Sort(x.Records)
+	return nil
+}
+
+// take erases records.
+func (x *erasure) take(ctx context.Context, s *store.Store, page []store.Record) error {
+	var seqs []uint64
+	for i := range page {
+		rec := &page[i]
+		if rec.Content == nil {
+			continue
+		}
+		seqs = append(seqs, rec.Seq)
+		x.Archives[rec.Archive]++
+		if rec.Kind >= 100 && rec.Kind < 200 {
+			if f, err := decodeMuc(store.Record{Kind: rec.Kind, Numbers: rec.Numbers}); err == nil {
+				x.touched = append(x.touched, f)
+			}
+		}
+		if (uttered(rec.Kind) || rec.Kind == kindNoted) && len(rec.Content) >= sampleBytes && len(x.samples) < maxSamples {
+			x.samples = append(x.samples, bytes.Clone(rec.Content[:min(len(rec.Content), sampleLength)]))
+		}
+	}
+	if len(seqs) == 0 {
+		return ctx.Err()
+	}
+	n, err := s.Erase(seqs)
+	x.Erased += n
+	x.Records = append(x.Records, seqs...)
+	return cmp.Or(err, ctx.Err())
+}
+
+// concerns reports whether a record outside his archives is about him. What other customers said and were answered is theirs.
+func (x *erasure) concerns(rec *store.Record) bool {
+	if rec.Content == nil || x.archives[rec.Archive] || uttered(rec.Kind) {
+		return false
+	}
+	text := string(rec.Content)
+	if rec.Kind >= 100 && rec.Kind < 200 {
+		if f, err := decodeMuc(*rec); err == nil {
+			text = f.Words.ChildText("", "body") + "\n" + f.Words.ChildText("", "subject")
+		}
+	} else if e, err := decode(*rec); err == nil && e.words != nil {
+		text = e.words.Body
+	}
+	text = fold(text)
+	for _, n := range x.needles {
+		if strings.Contains(text, n) {
+			return true
+		}
+	}
+	for _, tag := range x.tags {
+		if hasWord(text, tag) {
+			return true
+		}
+	}
+	if x.name != "" && hasWord(text, x.name) {
+		if !x.names && len(x.Left) < maxMentions {
+			x.Left = append(x.Left, rec.Seq)
+		}
+		return x.names
+	}
+	return false
+}
+
+// hasWord reports whether a text has a word, with nothing of a word around it.
+func hasWord(text, word string) bool {
+	for at := 0; ; {
+		i := strings.Index(text[at:], word)
+		if i < 0 {
+			return false
+		}
+		at += i
+		before, _ := utf8.DecodeLastRuneInString(text[:at])
+		after, _ := utf8.DecodeRuneInString(text[at+len(word):])
+		if !letter(before) && !letter(after) {
+			return true
+		}
+		at += len(word)
+	}
+}
+
+func letter(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) }
+
+// erased has the rooms forget what is gone, and replaces the snapshot, which may know a subject.
+func (r *Relay) erased(x *erasure) {
+	for i := range x.touched {
+		r.rooms.Erase(x.touched[i].Room, x.touched[i].ID)
+	}
+	r.flush()
+	if r.broken == nil {
+		r.snapshot()
+	}
+	r.log.Info("words of a customer were erased", "threads", x.Threads, "records", x.Erased)
+}
+
+// prove looks through the bytes of the file for what was erased.
+func (x *erasure) prove(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	x.Samples = len(x.samples)
+	longest := 1
+	for _, s := range x.samples {
+		longest = max(longest, len(s))
+	}
+	found := map[int]bool{}
+	buf := make([]byte, 1<<20)
+	for kept := 0; ; {
+		n, err := io.ReadFull(f, buf[kept:])
+		x.Searched += int64(n)
+		for i, s := range x.samples {
+			if !found[i] && bytes.Contains(buf[:kept+n], s) {
+				found[i] = true
+			}
+		}
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		kept = copy(buf, buf[len(buf)-longest+1:]) // what goes over the edge
+	}
+	x.Found = len(found)
+	return nil
+}
+
+// String tells an admin what was removed.
+func (x *Erasure) String() string {
+	var b strings.Builder
+	threads := make([]string, len(x.Threads))
+	for i, n := range x.Threads {
+		threads[i] = "#" + strconv.FormatUint(n, 10)
+	}
+	fmt.Fprintf(&b, "Threads: %s", cmp.Or(strings.Join(threads, ", "), "none"))
+	if len(x.Closed) > 0 {
+		fmt.Fprintf(&b, " (%d of them had an open conversation, which was closed)", len(x.Closed))
+	}
+	fmt.Fprintf(&b, "\nWords of %d %s erased: %s\n", x.Erased, plural(x.Erased, "record", "records"), cmp.Or(ranges(x.Records), "none"))
+	for _, a := range sortedKeys(x.Archives) {
+		fmt.Fprintf(&b, "  %s: %d\n", cmp.Or(a, "(no archive)"), x.Archives[a])
+	}
+	b.WriteString("Rows deleted or emptied:")
+	for _, t := range sortedKeys(x.Rows) {
+		fmt.Fprintf(&b, " %s %d", t, x.Rows[t])
+	}
+	fmt.Fprintf(&b, "\n%d pages of the file were overwritten. Then %d of his words and addresses were looked for in its %d bytes: %d found.\n", x.Pages, x.Samples, x.Searched, x.Found)
+	if len(x.Left) > 0 {
+		fmt.Fprintf(&b, "His name stands in %d other %s of rooms, which may mean somebody else, and stay: %s. With --names they go, too.\n", len(x.Left), plural(len(x.Left), "record", "records"), ranges(x.Left))
+	}
+	b.WriteString("What backups have, and the clients and servers of others, is not reached from here.\n")
+	return b.String()
+}
+
+// ranges writes numbers in order short: 1-3, 7.
+func ranges(seqs []uint64) string {
+	var parts []string
+	for i := 0; i < len(seqs); {
+		j := i
+		for j+1 < len(seqs) && seqs[j+1] == seqs[j]+1 {
+			j++
+		}
+		part := strconv.FormatUint(seqs[i], 10)
+		if j > i {
+			part += "-" + strconv.FormatUint(seqs[j], 10)
+		}
+		parts = append(parts, part)
+		i = j + 1
+	}
+	return strings.Join(parts, ", ")
+}
