@@ -48,6 +48,12 @@ const compactHelp = `frontdesk compact [--config file]
 Writes the data file anew, without what was freed in it. Stop the desk first.
 `
 
+const exportHelp = `frontdesk export [--config file] [--format jsonl|text|html] [--customer address | --thread number] [--since time] [--rooms] [--to file]
+
+Writes what customers said and were told, thread by thread, whether the desk
+runs or not.
+`
+
 const eraseHelp = `frontdesk erase [--config file] --customer address | --thread number
 
 Erases what a customer said and was told, what colleagues wrote of him in notes
@@ -80,6 +86,7 @@ func admin(data string) (net.Listener, error) {
 type running interface {
 	Backup(io.Writer) (int64, error)
 	Erase(context.Context, relay.Whom) (*relay.Erasure, error)
+	Export(context.Context, io.Writer, relay.Extract) (int, error)
 }
 
 // serveAdmin answers on the socket until ctx ends.
@@ -98,6 +105,21 @@ func serveAdmin(ctx context.Context, l net.Listener, desk running, log *slog.Log
 		}
 		if err := json.NewEncoder(w).Encode(proof); err != nil {
 			log.Warn("nobody took the proof of an erasure", "err", err)
+		}
+	})
+	mux.HandleFunc("POST /export", func(w http.ResponseWriter, r *http.Request) {
+		var what relay.Extract
+		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&what)
+		sent := &counting{w: w}
+		if err == nil {
+			_, err = desk.Export(r.Context(), sent, what)
+		}
+		switch {
+		case err != nil && sent.n == 0:
+			http.Error(w, err.Error(), http.StatusConflict)
+		case err != nil:
+			log.Error("an export failed", "err", err)
+			panic(http.ErrAbortHandler) // the reader must not take half of it for all
 		}
 	})
 	mux.HandleFunc("GET /backup", func(w http.ResponseWriter, _ *http.Request) {
@@ -173,6 +195,88 @@ func copyData(ctx context.Context, data string, w io.Writer) (int64, error) {
 	}
 	n, err := s.Backup(w)
 	return n, errors.Join(err, s.Close())
+}
+
+// counting knows how much was written.
+type counting struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counting) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.n += int64(n)
+	return n, err
+}
+
+func (p program) export(ctx context.Context, args []string) error {
+	set := p.flags("export", exportHelp)
+	path := set.String("config", configFile, configHelp)
+	var what relay.Extract
+	set.StringVar(&what.Format, "format", relay.FormatText, "jsonl, text or html")
+	set.StringVar(&what.Address, "customer", "", "only of this customer: his `address`, without a client's resource")
+	set.Uint64Var(&what.Thread, "thread", 0, "only of this thread, by `number`")
+	set.BoolVar(&what.Rooms, "rooms", false, "also what colleagues said: notes, case rooms and, of all customers, other rooms")
+	since := set.String("since", "", "only from this `time` on: 2026-01-31, or 2026-01-31T15:04:05Z")
+	to := set.String("to", "-", "the `file` to write; it must not be there. - is standard output")
+	if err := p.parse(set, args, 0); err != nil {
+		return err
+	}
+	switch what.Format {
+	case relay.FormatJSON, relay.FormatText, relay.FormatHTML:
+	default:
+		return misused("--format is jsonl, text or html, not %q", what.Format)
+	}
+	if what.Address != "" && what.Thread != 0 {
+		return misused("--customer and --thread are one too many")
+	}
+	if *since != "" {
+		var err error
+		if what.Since, err = time.Parse(time.RFC3339, *since); err != nil {
+			if what.Since, err = time.Parse(time.DateOnly, *since); err != nil {
+				return misused("--since is a day as 2026-01-31 or a time as 2026-01-31T15:04:05Z, not %q", *since)
+			}
+		}
+	}
+	cfg, err := config.Load(*path)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if *to == "-" {
+		return hint(exportFrom(ctx, cfg, p.stdout, what))
+	}
+	f, err := os.OpenFile(*to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
+	if err := errors.Join(exportFrom(ctx, cfg, f, what), f.Sync(), f.Close()); err != nil {
+		return errors.Join(hint(err), os.Remove(*to))
+	}
+	return nil
+}
+
+// exportFrom asks the desk that runs, or reads the file.
+func exportFrom(ctx context.Context, cfg *config.Config, w io.Writer, what relay.Extract) error {
+	resp, err := askDesk(ctx, cfg.Data, http.MethodPost, "/export", what)
+	if err == nil {
+		defer resp.Body.Close()
+		_, err = io.Copy(w, resp.Body)
+		return err
+	}
+	if !errors.Is(err, errNoDesk) {
+		return err
+	}
+	if _, err := os.Stat(cfg.Data); err != nil {
+		return err // Open would make one
+	}
+	s, err := store.Open(cfg.Data)
+	if err != nil {
+		return err
+	}
+	_, err = relay.Export(ctx, s, cfg.Agents, w, what)
+	return errors.Join(err, s.Close())
 }
 
 var errNoDesk = errors.New("no desk runs with the file")

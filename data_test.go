@@ -160,6 +160,11 @@ func TestBackupBreaksOff(t *testing.T) {
 type deskOf struct {
 	backup func(io.Writer) (int64, error)
 	erase  func(relay.Whom) (*relay.Erasure, error)
+	export func(io.Writer, relay.Extract) (int, error)
+}
+
+func (d deskOf) Export(_ context.Context, w io.Writer, what relay.Extract) (int, error) {
+	return d.export(w, what)
 }
 
 func (d deskOf) Backup(w io.Writer) (int64, error) { return d.backup(w) }
@@ -215,6 +220,65 @@ func TestErase(t *testing.T) {
 		t.Errorf("%d, %q, %q", status, stdout, stderr)
 	}
 	if status, _, stderr := invoke(t, "", "erase", "--config", toml, "--thread", "18"); status != failed || !strings.Contains(stderr, "no such customer") {
+		t.Errorf("%d, %q", status, stderr)
+	}
+	stop()
+	<-ended
+}
+
+// TestExport: the command asks a running desk, or reads the file; half an export is an error, and is not left.
+func TestExport(t *testing.T) {
+	t.Parallel()
+	dir, toml := dataDir(t)
+	for _, c := range []struct{ args, want string }{
+		{"--format odt", "jsonl, text or html"}, {"--since yesterday", "2026-01-31"}, {"--customer a@b --thread 3", "one too many"},
+	} {
+		if status, _, stderr := invoke(t, "", append([]string{"export", "--config", toml}, strings.Fields(c.args)...)...); status != misuse || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: %d, %q", c.args, status, stderr)
+		}
+	}
+	if status, stdout, stderr := invoke(t, "", "export", "--config", toml, "--format", "html"); status != done || !strings.HasPrefix(stdout, "<!DOCTYPE html>") {
+		t.Errorf("of the file: %d, %q, %q", status, stdout, stderr)
+	}
+	if status, _, stderr := invoke(t, "", "export", "--config", toml, "--thread", "99"); status != failed || !strings.Contains(stderr, "no such customer or thread") {
+		t.Errorf("of the file: %d, %q", status, stderr)
+	}
+	l, err := admin(filepath.Join(dir, "frontdesk.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	desk := deskOf{export: func(w io.Writer, what relay.Extract) (int, error) {
+		want := relay.Extract{Format: "jsonl", Whom: relay.Whom{Address: "alice@example.org"}, Since: time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC), Rooms: true}
+		if what.Thread == 99 {
+			return 0, relay.ErrNobody
+		}
+		io.WriteString(w, strings.Repeat("{}\n", 10_000))
+		if what != want {
+			return 0, io.ErrUnexpectedEOF
+		}
+		return 10_000, nil
+	}}
+	go func() {
+		serveAdmin(ctx, l, desk, slog.New(slog.DiscardHandler))
+		close(ended)
+	}()
+	file := filepath.Join(dir, "out")
+	args := []string{"export", "--config", toml, "--format", "jsonl", "--customer", "alice@example.org", "--since", "2026-01-31", "--to", file}
+	if status, _, stderr := invoke(t, "", args...); status != failed || !strings.Contains(stderr, "EOF") {
+		t.Errorf("half an export: %d, %q", status, stderr)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("half an export was left")
+	}
+	if status, _, stderr := invoke(t, "", append(args, "--rooms")...); status != done {
+		t.Errorf("%d, %q", status, stderr)
+	}
+	if info, err := os.Stat(file); err != nil || info.Size() != 30_000 || info.Mode().Perm() != 0o600 {
+		t.Error(info, err)
+	}
+	if status, _, stderr := invoke(t, "", "export", "--config", toml, "--thread", "99"); status != failed || !strings.Contains(stderr, "no such customer or thread") {
 		t.Errorf("%d, %q", status, stderr)
 	}
 	stop()

@@ -50,6 +50,7 @@ const usage = `frontdesk: a customer-service desk on the XMPP servers that you r
   frontdesk verify   reads a data file or a backup as a whole and says what is wrong with it
   frontdesk restore  puts a backup in the data file's place
   frontdesk compact  writes the data file anew, without what was freed in it
+  frontdesk export   writes what was said as text, HTML or JSON lines
   frontdesk erase    erases what a customer said, and who he was
   frontdesk module   prints the server module that confines customers: module prosody, module ejabberd
   frontdesk version  prints the version
@@ -86,6 +87,8 @@ func (p program) run(ctx context.Context) int {
 		err = p.restore(args)
 	case "compact":
 		err = p.compact(args)
+	case "export":
+		err = p.export(ctx, args)
 	case "erase":
 		err = p.erase(ctx, args)
 	case "module":
@@ -98,7 +101,7 @@ func (p program) run(ctx context.Context) int {
 		fmt.Fprint(p.stderr, usage)
 		return misuse
 	default:
-		err = misused("there is no \"frontdesk %s\"; there are init, check, run, backup, verify, restore, compact, erase, module and version", name)
+		err = misused("there is no \"frontdesk %s\"; there are init, check, run, backup, verify, restore, compact, export, erase, module and version", name)
 	}
 	return p.status(name, err)
 }

@@ -43,7 +43,7 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{"", misuse, "", "frontdesk init     writes the configuration"},
 		{"help", done, "frontdesk check    says what is wrong", ""},
-		{"start", misuse, "", `there is no "frontdesk start"; there are init, check, run, backup, verify, restore, compact, erase, module and version`},
+		{"start", misuse, "", `there is no "frontdesk start"; there are init, check, run, backup, verify, restore, compact, export, erase, module and version`},
 		{"version", done, "frontdesk ", ""},
 		{"--version", done, "frontdesk ", ""},
 		{"module prosody", done, string(prosody.Confine), ""},

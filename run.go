@@ -71,7 +71,7 @@ func desk(ctx context.Context, cfg *config.Config, load func() (*config.Config, 
 	}
 	socket, err := admin(cfg.Data)
 	if err != nil {
-		log.Warn("no admin socket: \"frontdesk backup\" and \"erase\" work only while the desk is stopped", "err", err)
+		log.Warn("no admin socket: \"frontdesk backup\", \"export\" and \"erase\" work only while the desk is stopped", "err", err)
 	} else {
 		answered := make(chan struct{})
 		go func() {

@@ -165,14 +165,16 @@ func ceil(t time.Time) time.Time {
 }
 
 // since returns the number of the first record that is not older: time never runs backwards in the log.
-func (r *Relay) since(t time.Time) (uint64, error) {
+func (r *Relay) since(t time.Time) (uint64, error) { return since(r.store, t) }
+
+func since(s *store.Store, t time.Time) (uint64, error) {
 	var err error
-	n := sort.Search(int(r.store.Next()-1), func(i int) bool {
+	n := sort.Search(int(s.Next()-1), func(i int) bool {
 		if err != nil {
 			return true
 		}
 		var recs []store.Record
-		if recs, err = r.store.Scan(uint64(i)+1, 1); err != nil || len(recs) == 0 {
+		if recs, err = s.Scan(uint64(i)+1, 1); err != nil || len(recs) == 0 {
 			return true
 		}
 		return !recs[0].Time.Before(t)
