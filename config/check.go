@@ -2,7 +2,10 @@ package config
 
 import (
 	"cmp"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io/fs"
 	"net"
@@ -315,7 +318,7 @@ func (k *checker) time(path string, d, least, most time.Duration) {
 func (k *checker) web() {
 	w, front := &k.config.Web, &k.config.Front
 	if w.Listen == "" {
-		for _, key := range []string{"websocket", "host", "origins", "queue", "address", "upload", "files", "images", "agent_client"} {
+		for _, key := range []string{"websocket", "host", "origins", "queue", "address", "upload", "files", "images", "users_secret_file", "users_key_file", "agent_client"} {
 			if path := join("web", key); k.given[path] && !k.given["web.listen"] {
 				k.fault(path, `has no effect without listen: write listen = "127.0.0.1:8080" beside it, or listen = "" for no page`)
 			}
@@ -337,6 +340,7 @@ func (k *checker) web() {
 	k.origins("web.origins", w.Origins)
 	k.origins("web.images", w.Images)
 	k.upload(w)
+	k.users(w)
 	if w.Address != "" {
 		if u, err := url.Parse(w.Address); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 			k.fault("web.address", `%q is no address of a page: write where customers reach it, as "https://chat.example.org"`, w.Address)
@@ -350,6 +354,48 @@ func (k *checker) origins(path string, list []string) {
 		if want := origin(o); want != o || o == "" {
 			k.fault(path, "%q is no origin: write scheme and host alone, as %q", o, cmp.Or(want, "https://www.example.org"))
 		}
+	}
+}
+
+const minUsersSecret = 32 // bytes (RFC 7518 §3.2)
+
+// users reads what a site's tokens are verified with.
+func (k *checker) users(w *Web) {
+	if w.UsersSecretFile != "" && w.UsersKeyFile != "" {
+		k.fault("web.users_key_file", "write only one of users_secret_file, users_key_file")
+		return
+	}
+	if w.UsersSecretFile != "" {
+		w.UsersSecretFile = k.path(w.UsersSecretFile)
+		text, mode, err := readFile(w.UsersSecretFile, 4096)
+		w.UsersSecret = []byte(strings.TrimRight(text, "\r\n"))
+		switch {
+		case err != nil:
+			k.fault("web.users_secret_file", "%v", err)
+		case mode&0o007 != 0:
+			k.fault("web.users_secret_file", "everybody may read %s (its mode is %04o): run chmod o= on it", w.UsersSecretFile, mode)
+		case len(w.UsersSecret) < minUsersSecret:
+			k.fault("web.users_secret_file", "the secret is too short to sign with: write at least %d characters", minUsersSecret)
+		}
+	}
+	if w.UsersKeyFile == "" {
+		return
+	}
+	w.UsersKeyFile = k.path(w.UsersKeyFile)
+	text, _, err := readFile(w.UsersKeyFile, 64<<10)
+	if err != nil {
+		k.fault("web.users_key_file", "%v", err)
+		return
+	}
+	block, _ := pem.Decode([]byte(text))
+	if block != nil {
+		if key, err := x509.ParsePKIXPublicKey(block.Bytes); err == nil {
+			w.UsersKey, _ = key.(*ecdsa.PublicKey)
+		}
+	}
+	if w.UsersKey == nil || w.UsersKey.Curve != elliptic.P256() {
+		w.UsersKey = nil
+		k.fault("web.users_key_file", "%s is no public key for ES256: make one with openssl ec -in key.pem -pubout", w.UsersKeyFile)
 	}
 }
 

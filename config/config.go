@@ -4,6 +4,7 @@
 package config
 
 import (
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"io"
@@ -95,16 +96,24 @@ type Times struct {
 
 // Web is [web], the customers' page.
 type Web struct {
-	Listen      string   `toml:"listen"`       // host:port; "" switches the page off
-	WebSocket   string   `toml:"websocket"`    // ws:// or wss:// URL of the server's endpoint
-	Host        string   `toml:"host"`         // the anonymous host on that server
-	Origins     []string `toml:"origins"`      // allowed besides the page's own
-	Queue       string   `toml:"queue"`        // default: the first queue
-	Address     string   `toml:"address"`      // where customers reach the page, as https://chat.example.org; "" is not known
-	Upload      string   `toml:"upload"`       // the server's upload service (XEP-0363); "" is none
-	Files       string   `toml:"files"`        // http:// or https:// URL of its files there; its path is ours, too
-	Images      []string `toml:"images"`       // origins besides the page's own from which it shows pictures
-	AgentClient string   `toml:"agent_client"` // folder with Converse.js's dist, served at /agent on loopback only; "" is none
+	Listen    string   `toml:"listen"`    // host:port; "" switches the page off
+	WebSocket string   `toml:"websocket"` // ws:// or wss:// URL of the server's endpoint
+	Host      string   `toml:"host"`      // the anonymous host on that server
+	Origins   []string `toml:"origins"`   // allowed besides the page's own
+	Queue     string   `toml:"queue"`     // default: the first queue
+	Address   string   `toml:"address"`   // where customers reach the page, as https://chat.example.org; "" is not known
+	Upload    string   `toml:"upload"`    // the server's upload service (XEP-0363); "" is none
+	Files     string   `toml:"files"`     // http:// or https:// URL of its files there; its path is ours, too
+	Images    []string `toml:"images"`    // origins besides the page's own from which it shows pictures
+	// What a site's server signs its word with for who a visitor is (RFC 7519): a secret (HS256) or a key pair (ES256), of
+	// which this is the public half in a PEM file. At most one of them; "" is none.
+	UsersSecretFile string `toml:"users_secret_file"`
+	UsersKeyFile    string `toml:"users_key_file"`
+
+	UsersSecret []byte           `toml:"-"` // what the files hold, after Load
+	UsersKey    *ecdsa.PublicKey `toml:"-"`
+
+	AgentClient string `toml:"agent_client"` // folder with Converse.js's dist, served at /agent on loopback only; "" is none
 }
 
 // Bounds of a file: what is longer is refused.

@@ -258,6 +258,8 @@ func TestFaults(t *testing.T) {
 				`line 19: web.origins: "*" is no origin: write scheme and host alone, as "https://www.example.org"` + "\n" +
 				`line 19: web.origins: "https://www.example.org/" is no origin: write scheme and host alone, as "https://www.example.org"` + "\n" +
 				`line 20: web.queue: "suport" is no [[queue]] (did you mean "support"?)`},
+		{"two ways to know users", "", "[web]\nlisten = \"\"\nusers_secret_file = \"a\"\nusers_key_file = \"b\"",
+			`line 20: web.users_key_file: write only one of users_secret_file, users_key_file`},
 		{"half an upload service", "", "[web]\nlisten = \"\"\nupload = \"upload.customers.example\"",
 			`line 19: web.upload: upload and files go together: write upload = "upload.customers.example" and files = "http://127.0.0.1:5280/file_share", or neither`},
 		{"files in the page's way", "", "[web]\nlisten = \"\"\nupload = \"upload.customers.example\"\nfiles = \"http://127.0.0.1:5280/chat/files\"\nimages = [\"https://a.example/\"]",
@@ -426,7 +428,7 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	full := comment.ReplaceAllStringFunc(Example, func(line string) string {
-		for _, other := range []string{"secret_", "tls_ca", "agent_client", "agents_with", "second", "reserve", "overflow", "picture", "upload", "files"} { // not with what stands beside them
+		for _, other := range []string{"secret_", "tls_ca", "agent_client", "agents_with", "second", "reserve", "overflow", "picture", "upload", "files", "users_"} { // not with what stands beside them
 			if strings.HasPrefix(line, "#"+other) {
 				return line
 			}

@@ -46,6 +46,7 @@ type world struct {
 	dir      string
 	conf     *atomic.Value // the queues, agents and what follows in the configuration file, a string
 	top      string        // and what goes before all that
+	more     string        // and what goes into [web]
 	log      io.Writer     // also gets what the desk logs, or nil
 
 	cfg   *config.Config
@@ -150,7 +151,7 @@ server = %q
 secret = "d"
 %s
 %s
-`, filepath.Join(w.dir, "desk.db"), w.top, frontDomain, w.front, customersHost, deskDomain, w.desk, w.conf.Load(), w.web())
+`, filepath.Join(w.dir, "desk.db"), w.top, frontDomain, w.front, customersHost, deskDomain, w.desk, w.conf.Load(), w.web()+"\n"+w.more)
 }
 
 // configure changes the part of the configuration file that dialogues may change.

@@ -167,6 +167,9 @@ func (r *Relay) learnt(t *thread) string {
 	if t.customer.Email != "" {
 		text = "\nEmail: " + t.customer.Email
 	}
+	if t.customer.User != "" {
+		text += "\nSigned in as: " + cleanName(t.customer.User)
+	}
 	for _, f := range sortedKeys(t.Given) {
 		text += "\n" + capital(f) + ": " + t.Given[f]
 	}

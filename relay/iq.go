@@ -48,6 +48,8 @@ func (r *Relay) queueIQ(q *queue, s *stanza.Element) {
 	switch {
 	case s.Type() == "set" && p.Is(nsClaim, "claim"):
 		r.claim(q, s, p)
+	case s.Type() == "set" && p.Is(nsClaim, "release"):
+		r.revoke(s, p)
 	case s.Type() == "set" && p.Is(stanza.NSMAM, "query"):
 		r.customerArchive(q, s, p)
 	default:

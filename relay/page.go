@@ -25,24 +25,39 @@ const (
 
 // claim binds a page to its thread: the page presents the key that the desk gave it, or asks for
 // one. A key is 16 random bytes and our signature over them: it can't be guessed, and nothing has to be kept for
-// one under which nobody has written yet.
+// one under which nobody has written yet. A visitor who is signed in at the site comes with its token, and gets the
+// one key that is his on every device; what he said before, under another key, becomes his.
 func (r *Relay) claim(q *queue, s, el *stanza.Element) {
 	key := el.Attr("key")
-	if key == "" {
-		key = r.newKey()
-	} else if !r.signed(key) {
+	if key != "" && !r.signed(key) {
 		r.send(r.front, stanza.Error{Type: "cancel", Condition: "item-not-found", Text: "This key is not known. Ask for a new one."}.Reply(s))
 		return
 	}
-	sum := sha256.Sum256([]byte(key))
-	hash := hex.EncodeToString(sum[:])
+	claim := claimRow{Since: r.now}
+	if token := el.Attr("token"); token != "" {
+		who, err := r.users.read(token, r.now)
+		if err != nil {
+			r.send(r.front, stanza.Error{Type: "auth", Condition: "not-authorized", Text: err.Error()}.Reply(s))
+			return
+		}
+		claim.User, claim.Name, claim.Email = who.Subject, who.Name, who.Email
+		own := r.userKey(who.Subject)
+		r.adopt(key, own)
+		key = own
+	}
+	if key == "" {
+		key = r.newKey()
+	}
+	claim.Key = hashOf(key)
 	var n uint64
-	if !r.row(tableKey, hash, &n) {
+	if !r.row(tableKey, claim.Key, &n) {
 		if r.customerOf(s.From()) == nil {
-			r.put(tableClaim, string(s.From().Bare()), claimRow{hash, r.now})
+			r.put(tableClaim, string(s.From().Bare()), claim)
 		}
 	} else if c := r.customer(n); c != nil {
+		r.release(q, c, s.From())
 		r.rebind(c, s.From())
+		r.introduce(c, &claim)
 		for _, w := range r.order {
 			if t := r.thread(c.Threads[w.name]); t != nil {
 				r.welcomeBack(t)
@@ -52,10 +67,77 @@ func (r *Relay) claim(q *queue, s, el *stanza.Element) {
 	r.send(r.front, stanza.Result(s).Add(stanza.New(nsClaim, "claim", "key", key)))
 }
 
+// release tells the page that had the thread before that it has it no longer: the visitor is somewhere else now.
+func (r *Relay) release(q *queue, c *customer, to stanza.JID) {
+	if c.Full == "" || c.Full == to || c.Bare.Domain() != r.cfg.Web.Host {
+		return
+	}
+	m := stanza.New("", "message", "type", "headline").Add(stanza.New(nsClaim, "released"), stanza.New(nsHints, "no-store"))
+	r.send(r.front, address(m, r.queueJID(q.name).WithResource(resource), c.Full))
+}
+
+// introduce notes what the site says of a visitor who is signed in there.
+func (r *Relay) introduce(c *customer, claim *claimRow) {
+	if claim.User == "" {
+		return
+	}
+	was := *c
+	c.User, c.Email = claim.User, cleanName(claim.Email)
+	if name := r.nameFor(claim.Name); name != "" && !c.Named {
+		c.Name = name
+	}
+	if c.User != was.User || c.Email != was.Email || c.Name != was.Name {
+		r.saveCustomer(c)
+	}
+}
+
+// adopt makes the customer of a key that of another, if nobody has that yet and he is no other user.
+func (r *Relay) adopt(key, own string) {
+	var n uint64
+	if key == "" || r.row(tableKey, hashOf(own), &n) || !r.row(tableKey, hashOf(key), &n) {
+		return
+	}
+	if c := r.customer(n); c != nil && c.User == "" {
+		r.put(tableKey, hashOf(key), nil)
+		c.Key = hashOf(own)
+		r.put(tableKey, c.Key, n)
+		r.saveCustomer(c)
+	}
+}
+
+// revoke forgets a key: nobody can come back with it. What was said stays, and his page is nobody's now.
+func (r *Relay) revoke(s, el *stanza.Element) {
+	key := el.Attr("key")
+	var n uint64
+	if r.signed(key) && r.row(tableKey, hashOf(key), &n) {
+		if c := r.customer(n); c != nil && c.Key == hashOf(key) {
+			c.Key = ""
+			r.saveCustomer(c)
+		}
+		r.put(tableKey, hashOf(key), nil)
+	}
+	r.forget(s.From())
+	r.send(r.front, stanza.Result(s))
+}
+
 // claimRow is kept of a page's claim until its visitor writes. The JSON names are in files for ever.
 type claimRow struct {
 	Key   string    `json:"key"` // its hash
 	Since time.Time `json:"since"`
+	User  string    `json:"user,omitempty"` // who he is at the site, as it says
+	Name  string    `json:"name,omitempty"`
+	Email string    `json:"email,omitempty"`
+}
+
+func hashOf(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:])
+}
+
+// userKey is the key of who is signed in at the site: always the same, and nobody else can make it.
+func (r *Relay) userKey(sub string) string {
+	b := r.sign([]byte("user\x00" + sub))
+	return base64.RawURLEncoding.EncodeToString(append(b, r.sign(b)...))
 }
 
 func (r *Relay) newKey() string {

@@ -47,6 +47,7 @@ type customer struct {
 	Lang    string            `json:"lang,omitempty"`  // xml:lang of what he wrote last
 	Email   string            `json:"email,omitempty"` // as he told it
 	Key     string            `json:"key,omitempty"`   // hash of the web page's key
+	User    string            `json:"user,omitempty"`  // who he is at the site where he is signed in, as that says
 	Threads map[string]uint64 `json:"threads,omitempty"`
 	Named   bool              `json:"named,omitempty"` // by an agent, who knows better than the customer's client
 	Blocked time.Time         `json:"blocked,omitzero"`
@@ -259,6 +260,7 @@ func (r *Relay) enrol(c *customer) {
 	var claim claimRow
 	if r.row(tableClaim, string(c.Bare), &claim) {
 		c.Key = claim.Key
+		r.introduce(c, &claim)
 		r.put(tableKey, claim.Key, c.N)
 		r.put(tableClaim, string(c.Bare), nil)
 	}

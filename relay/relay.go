@@ -91,6 +91,7 @@ type Relay struct {
 	grants        map[string]bool                // servers that let us set rosters; true: and have done it
 	refusing      map[string]bool                // servers that said so and then refused
 	saidUngranted bool
+	users         *users                                     // who says who visitors are; nil: nobody
 	forms         map[string][]formSession                   // of commands, by agent, oldest first
 	accounts      map[string]map[stanza.JID]dispatch.Session // presences of agents' accounts, by bare and full JID
 
@@ -140,6 +141,7 @@ func New(cfg *config.Config, o Options) (*Relay, error) {
 		pending: map[rowKey][]byte{}, asked: map[stanza.JID]int{}, doors: map[stanza.JID]*doorway{}, evictAt: 2 * maxCached, paused: true, ready: make(chan struct{}), ended: make(chan struct{}),
 	}
 	r.orders = orders()
+	r.users = newUsers(cfg, func() time.Time { return r.now })
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}

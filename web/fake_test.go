@@ -79,7 +79,8 @@ type fakeStanza struct {
 	Bind    *struct{} `xml:"urn:ietf:params:xml:ns:xmpp-bind bind"`
 	Ping    *struct{} `xml:"urn:xmpp:ping ping"`
 	Claim   *struct {
-		Key string `xml:"key,attr"`
+		Key   string `xml:"key,attr"`
+		Token string `xml:"token,attr"`
 	} `xml:"urn:frontdesk:0 claim"`
 	Query *struct {
 		QueryID string `xml:"queryid,attr"`
@@ -246,9 +247,16 @@ func (d *fakeDesk) takeIQ(state *deskState, c *fakeClient, s *fakeStanza) {
 	case s.Ping != nil:
 		c.send(`<iq %s type='result'/>`, head)
 	case s.Claim != nil:
-		th := state.find(func(th *fakeThread) bool { return th.key == s.Claim.Key })
+		key := s.Claim.Key
+		if s.Claim.Token != "" {
+			key = "user-" + s.Claim.Token
+		}
+		th := state.find(func(th *fakeThread) bool { return th.key == key })
 		switch {
-		case s.Claim.Key == "":
+		case s.Claim.Token != "" && th == nil:
+			th = &fakeThread{key: key, heard: make(map[string]int)}
+			state.threads = append(state.threads, th)
+		case key == "":
 			th = &fakeThread{key: fmt.Sprintf("key-%d", len(state.threads)), heard: make(map[string]int)}
 			state.threads = append(state.threads, th)
 		case th == nil || th.gone:
@@ -257,6 +265,9 @@ func (d *fakeDesk) takeIQ(state *deskState, c *fakeClient, s *fakeStanza) {
 		case th.down:
 			refuse("wait", "remote-server-timeout")
 			return
+		}
+		if th.client != nil && th.client != c {
+			th.client.send(`<message xmlns='jabber:client' from='%s/desk' type='headline'><released xmlns='urn:frontdesk:0'/></message>`, d.queue)
 		}
 		th.client = c
 		th.claims++

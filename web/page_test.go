@@ -95,6 +95,7 @@ func TestPage(t *testing.T) {
 		"widget attributes": attributes,
 		"widget greeting":   greeting,
 		"foreign site":      foreignSite,
+		"signed in":         signedIn,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

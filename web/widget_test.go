@@ -179,3 +179,42 @@ func foreignSite(c *customer) {
 	}
 	c.do("close", nil)
 }
+
+// signedIn: who is signed in at the site has one conversation on all his devices, the one that he uses last; his browser keeps no key of it.
+func signedIn(c *customer) {
+	page := "/?attributes=data-token=maria"
+	c.open(c.shop.of(nil, page))
+	c.do("click", c.button("Open chat"))
+	c.write("From the laptop")
+	c.desk.await(c.t, "it", func(s *deskState) bool {
+		c.thread = s.find(func(th *fakeThread) bool {
+			return th.key == "user-maria" && slices.Contains(words(th), "From the laptop")
+		})
+		return c.thread != nil
+	})
+	phone := *c
+	phone.name += " phone"
+	phone.open(c.shop.of(args{"mobile": true}, page))
+	phone.do("click", phone.button("Open chat"))
+	phone.see("From the laptop")
+	c.see("This chat is open somewhere else.")
+	phone.write("From the phone")
+	phone.do("see", args{"css": ".message[data-state=sent] .body", "text": "From the phone"})
+	c.do("click", args{"role": "button", "name": "Continue here"})
+	c.see("From the phone")
+	phone.see("This chat is open somewhere else.")
+	var stored string
+	if c.get("stored", args{"name": "frontdesk:" + testQueue}, &stored); strings.Contains(stored, "user-maria") {
+		c.t.Errorf("kept: %s", stored)
+	}
+	// Connected anew, he is the same without a new token; signed out, he is nobody.
+	c.desk.cut(c.thread)
+	c.write("Still signed in")
+	c.await("it", func(th *fakeThread) bool { return slices.Contains(words(th), "Still signed in") })
+	c.do("run", args{"script": "window.frontdesk.login('')"})
+	c.do("gone", args{"text": "From the laptop"})
+	c.write("Who am I?")
+	c.desk.await(c.t, "it, of another", func(s *deskState) bool {
+		return s.find(func(th *fakeThread) bool { return th.key != "user-maria" && slices.Contains(words(th), "Who am I?") }) != nil
+	})
+}

@@ -197,10 +197,15 @@ async function run() {
   menu(host, keep, view, tabs, title);
   host.on.opened = () => view.opened();
   host.on.seen = seen;
-  host.on.login = () => tabs.hint('again');
+  host.on.login = () => {
+    $('forget').hidden = Boolean(host.token);
+    if (host.token) view.chat(false);
+    tabs.hint('again');
+  };
   keep.onOther(() => { if (keep.all.readAt >= newestAt) news(0); }); // seen in another tab
   if (config.upload) new Uploads(file => tabs.call('slot', file), url => say(url, { url }), text => view.notice(text));
   $('close').hidden = !host.framed;
+  $('forget').hidden = Boolean(host.token);
 
   const { name, started, outbox } = keep.all;
   if (started || outbox.length || host.token) {

@@ -30,6 +30,7 @@ export class Link {
   #readySince = 0;
   #timers = new Map();
   #heard = 0;
+  #session = ''; // the key of who is signed in at the site; kept nowhere
   /** @type {Frontdesk.Place} */
   #place;
   #end = new AbortController(); // of what listens to the page
@@ -64,6 +65,7 @@ export class Link {
   /** again connects anew: the visitor is somebody else now. */
   again() {
     this.#drop();
+    this.#session = '';
     this.#place = { archived: '', earliest: '', pages: 0 };
     this.#on.forget();
     this.#phase = 'idle';
@@ -272,10 +274,13 @@ export class Link {
   /** @param {any} conn @returns {Promise<void>} */
   async #claim(conn) {
     const { key } = this.#keep.all, token = this.#token();
-    const who = token ? { token } : key ? { key } : {};
+    // A token is good for a while; what it was exchanged for, as long as the page is.
+    const who = token && this.#session ? { key: this.#session } : { ...(token && { token }), ...(key && { key }) };
     const answer = await this.#ask(conn, $iq({ type: 'set', to: this.#config.queue }).c('claim', { xmlns: NS.claim, ...who }));
     if (answer?.getAttribute('type') === 'result') {
-      if (!token) this.#keep.set({ key: child(answer, 'claim', NS.claim)?.getAttribute('key') || key });
+      const given = child(answer, 'claim', NS.claim)?.getAttribute('key') || key;
+      if (token) this.#session = given;
+      else this.#keep.set({ key: given });
       return;
     }
     const refusal = readError(answer);
