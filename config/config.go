@@ -113,6 +113,7 @@ type Web struct {
 	UsersSecret []byte           `toml:"-"` // what the files hold, after Load
 	UsersKey    *ecdsa.PublicKey `toml:"-"`
 
+	Demo        bool   `toml:"demo"`         // at / a shop that shows the widget
 	AgentClient string `toml:"agent_client"` // folder with Converse.js's dist, served at /agent on loopback only; "" is none
 }
 

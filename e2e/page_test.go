@@ -188,7 +188,7 @@ func newShop(t *testing.T, chat string) string {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src "+chat+"; frame-src "+chat)
-		fmt.Fprintf(w, `<!doctype html><html lang="en"><title>Shop</title><main><h1>Shop %s</h1></main><script async src="%s/widget.js"></script>`, html.EscapeString(r.URL.Path), chat)
+		fmt.Fprintf(w, `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Shop</title><main><h1>Shop %s</h1></main><script async src="%s/widget.js"></script>`, html.EscapeString(r.URL.Path), chat)
 	}))
 	t.Cleanup(srv.Close)
 	return strings.Replace(srv.URL, "127.0.0.1", "localhost", 1) // another site than the chat's, for the browser

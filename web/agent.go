@@ -28,11 +28,11 @@ func agentClient(cfg *config.Config, log *slog.Logger) http.Handler {
 	socket.limits = limits{ // a client's start is some hundred queries; avatars are large
 		sockets: 64, perAddress: 64,
 		frameIn: 1 << 20, frameOut: 4 << 20,
-		rate: 200, burst: 1000,
+		rate: 200, burst: 1000, together: 2000, opens: 10,
 		open: 10 * time.Second, dial: 5 * time.Second, write: 10 * time.Second,
 		quiet: 30 * time.Second, pong: 20 * time.Second,
 	}
-	socket.doors = newDoors(socket.limits.sockets, socket.limits.perAddress)
+	socket.limited()
 
 	mux := http.NewServeMux()
 	for name, f := range loadFiles(folderOf("agent")) {

@@ -74,12 +74,27 @@ func pagePolicy(cfg *config.Config) string {
 const scriptPolicy = "default-src 'none'; frame-ancestors 'none'"
 
 func (p *page) serve(mux *http.ServeMux) {
-	mux.Handle("GET /{$}", http.RedirectHandler("/chat/", http.StatusFound))
+	if p.cfg.Web.Demo {
+		serveShop(mux)
+	} else {
+		mux.Handle("GET /{$}", http.RedirectHandler("/chat/", http.StatusFound))
+	}
 	mux.HandleFunc("GET /chat/{$}", p.chat)
 	mux.HandleFunc("GET /chat/{version}/{file...}", p.part)
 	mux.Handle("GET /chat/frame.js", p.frame.handler(scriptPolicy))
 	mux.Handle("GET /icon.svg", p.files["icon.svg"].handler(scriptPolicy))
 	mux.Handle("GET /widget.js", p.loader.handler(scriptPolicy))
+}
+
+// shopPolicy is that of somebody else's site, who has added what the widget needs.
+const shopPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// serveShop adds a demonstration: a shop with the widget on its pages.
+func serveShop(mux *http.ServeMux) {
+	shop := loadFiles(folderOf("shop"))
+	mux.Handle("GET /{$}", shop["index.html"].handler(shopPolicy))
+	mux.Handle("GET /shop/cart", shop["cart.html"].handler(shopPolicy))
+	mux.Handle("GET /shop/shop.css", shop["shop.css"].handler(shopPolicy))
 }
 
 // part serves what a page of this version refers to, to be kept for a year; to one that was loaded

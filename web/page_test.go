@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"frontdesk/config"
 	"frontdesk/web/browser"
@@ -69,6 +70,7 @@ func TestPage(t *testing.T) {
 		"desk down":          deskDown,
 		"earlier":            earlier,
 		"two tabs":           twoTabs,
+		"very long":          veryLong,
 		"no storage":         noStorage,
 		"keyboard":           keyboard,
 		"gate":               gateHolds,
@@ -463,6 +465,39 @@ func earlier(c *customer) {
 		want = append(want, fmt.Sprintf("Line %02d", i))
 	}
 	c.shows(want...)
+}
+
+// veryLong: a conversation of 10,000 messages opens with its last page, goes back page by page, and stays in order.
+func veryLong(c *customer) {
+	c.start(nil)
+	const all, pages = 10_000, 8
+	c.set(func(th *fakeThread) {
+		at := th.archive[0].at
+		for i := range all {
+			th.archive = append(th.archive, fakeMessage{i%3 == 0, fmt.Sprintf("l%d", i), fmt.Sprintf("<body>Line %05d</body>", i), at.Add(time.Duration(i) * time.Millisecond)})
+		}
+	})
+	c.do("reload", nil)
+	c.see("Line 09999")
+	var n int
+	if c.get("count", args{"css": ".message"}, &n); n != 50 {
+		c.t.Errorf("it opens with %d messages, want 50", n)
+	}
+	for page := range pages {
+		c.do("click", args{"role": "button", "name": "Show earlier messages"})
+		c.do("exists", args{"text": fmt.Sprintf("Line %05d", all-50*(page+2))})
+	}
+	c.write("Still here")
+	c.do("see", args{"css": ".message[data-state=sent] .body", "text": "Still here"})
+	var got []string
+	c.get("texts", args{"css": ".body"}, &got)
+	var want []string
+	for i := all - 50*(pages+1); i < all; i++ {
+		want = append(want, fmt.Sprintf("Line %05d", i))
+	}
+	if want = append(want, "Still here"); !slices.Equal(got, want) {
+		c.t.Errorf("%d messages are not in order, or not all of them: %d", len(want), len(got))
+	}
 }
 
 func twoTabs(c *customer) {

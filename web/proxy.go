@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,8 @@ type limits struct {
 	frameOut   int64         // bytes of a frame from the server
 	rate       float64       // tokens a second from one browser: a frame costs 1, and 1 more per 4 KiB
 	burst      float64       // tokens that may be saved up
+	together   float64       // tokens a second from all browsers of one client address, 20 s of which may be saved up
+	opens      float64       // sockets that one client address may open in a second, 400 s of which may be saved up
 	open       time.Duration // until the first frame is there
 	dial       time.Duration // until the server has accepted
 	write      time.Duration // until a peer has taken a frame
@@ -36,7 +39,7 @@ func customerLimits() limits {
 	return limits{
 		sockets: 10_000, perAddress: 64,
 		frameIn: 64 << 10, frameOut: 1 << 20,
-		rate: 10, burst: 60,
+		rate: 10, burst: 60, together: 50, opens: 0.5,
 		open: 10 * time.Second, dial: 5 * time.Second, write: 10 * time.Second,
 		quiet: 30 * time.Second, pong: 20 * time.Second,
 	}
@@ -50,23 +53,32 @@ type proxy struct {
 	origins []string // besides the request's own
 	limits  limits
 	doors   *doors
+	opened  *meters // sockets, by client address
+	sent    *meters // tokens, by client address
 	client  *http.Client
 	log     *slog.Logger
 }
 
 func newProxy(cfg *config.Config, log *slog.Logger) *proxy {
-	l := customerLimits()
-	return &proxy{
+	p := &proxy{
 		gate:    gate{host: cfg.Web.Host, front: cfg.Front.Domain, files: cfg.Web.Upload},
 		server:  cfg.Web.WebSocket,
 		host:    cfg.Web.Host,
 		origins: cfg.Web.Origins,
-		limits:  l,
-		doors:   newDoors(l.sockets, l.perAddress),
+		limits:  customerLimits(),
 		// The server is next door: no proxy of the environment, no connection kept.
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 		log:    log,
 	}
+	p.limited()
+	return p
+}
+
+// limited makes the counters of p.limits.
+func (p *proxy) limited() {
+	l := p.limits
+	p.doors = newDoors(l.sockets, l.perAddress)
+	p.opened, p.sent = newMeters(l.opens, 400*l.opens), newMeters(l.together, 20*l.together)
 }
 
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -79,6 +91,11 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	address := clientAddress(r)
+	if wait := p.opened.take(address, time.Now(), 1); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(1+int(wait.Seconds())))
+		http.Error(w, "too many chats were opened", http.StatusTooManyRequests)
+		return
+	}
 	if status := p.doors.enter(address); status != 0 {
 		w.Header().Set("Retry-After", "30")
 		http.Error(w, "too many chats are open", status)
@@ -123,7 +140,7 @@ func (p *proxy) carry(ctx context.Context, browser *websocket.Conn, address stri
 	defer browser.CloseNow()
 	browser.SetReadLimit(p.limits.frameIn)
 	s := &socket{
-		limits: p.limits, gate: p.gate, browser: browser,
+		limits: p.limits, gate: p.gate, browser: browser, sent: p.sent, address: address,
 		bucket: bucket{rate: p.limits.rate, burst: p.limits.burst, tokens: p.limits.burst},
 	}
 	first, why := s.first(ctx)

@@ -52,7 +52,7 @@ func front(t *testing.T, url string, change func(*limits)) (*proxy, *httptest.Se
 	if change != nil {
 		change(&p.limits)
 	}
-	p.doors = newDoors(p.limits.sockets, p.limits.perAddress)
+	p.limited()
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
 	return p, server
@@ -375,5 +375,37 @@ func TestClientAddress(t *testing.T) {
 		if got := clientAddress(r); got != c.want {
 			t.Errorf("%s, forwarded %q: %s, want %s", c.peer, c.forwarded, got, c.want)
 		}
+	}
+}
+
+// TestTogether: what one browser may do, many of one address may not do without bounds.
+func TestTogether(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	_, server := front(t, b.url, func(l *limits) { l.rate, l.burst, l.together, l.opens = 1000, 1000, 5, 0.005 })
+	var all []*websocket.Conn
+	for range 2 { // 400 s of 0.005 a second
+		c, status := dial(t, server, nil)
+		if c == nil {
+			t.Fatalf("refused with %d", status)
+		}
+		all = append(all, c)
+	}
+	if c, status := dial(t, server, nil); c != nil || status != http.StatusTooManyRequests {
+		t.Errorf("a third socket in a moment: %d", status)
+	}
+	start := time.Now()
+	for _, c := range all { // 20 s of 5 a second is 100
+		put(t, c, openFrame)
+		s := <-b.conns
+		expect(t, s, "<open ")
+		for i := range 52 {
+			id := fmt.Sprintf("id='%d'", i)
+			put(t, c, "<message xmlns='jabber:client' "+id+"/>")
+			expect(t, s, id)
+		}
+	}
+	if took := time.Since(start); took < 700*time.Millisecond {
+		t.Errorf("104 messages of two browsers took %v, want at least 0.7 s", took)
 	}
 }

@@ -30,6 +30,8 @@ type socket struct {
 	limits          limits
 	gate            gate   // owned by up
 	bucket          bucket // owned by up
+	sent            *meters
+	address         string // the client's, in sent
 	browser, server *websocket.Conn
 	heard           [2]atomic.Int64 // when browser and server last sent a frame, Unix nanoseconds
 }
@@ -116,8 +118,14 @@ func (s *socket) up(ctx context.Context, first []byte) end {
 		if kind != websocket.MessageText {
 			return endText
 		}
-		if !sleep(ctx, s.bucket.take(now, 1+float64(len(raw)/4096))) {
+		cost := 1 + float64(len(raw)/4096)
+		if !sleep(ctx, s.bucket.take(now, cost)) {
 			return endGone
+		}
+		for wait := s.sent.take(s.address, time.Now(), cost); wait > 0; wait = s.sent.take(s.address, time.Now(), cost) {
+			if !sleep(ctx, wait) {
+				return endGone
+			}
 		}
 		on, answer, err := s.gate.check(raw)
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 	"frontdesk/config"
 )
 
-//go:embed chat texts widget agent
+//go:embed chat texts widget shop agent
 var embedded embed.FS
 
 // View is what web may know of the desk. Safe for concurrent use; bounded work.
@@ -30,7 +30,7 @@ type View interface {
 
 // New returns the handler for everything under cfg.Web.Listen:
 //
-//	/                leads to /chat/
+//	/                leads to /chat/; with cfg.Web.Demo a shop that uses the widget, under /shop/
 //	/chat/           the customers' page, whole or as the widget's frame; ?queue= and ?lang= choose
 //	/widget.js       the widget's loader, for other sites
 //	/xmpp-websocket  RFC 7395, to cfg.Web.Host and the front only

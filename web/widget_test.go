@@ -3,11 +3,14 @@ package web
 import (
 	"fmt"
 	"html"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+
+	"frontdesk/web/browser"
 )
 
 // shop is somebody else's web site, on another site in the browser's eyes: it uses the widget, and its policy allows
@@ -25,7 +28,7 @@ func newShop(t *testing.T) *shop {
 		s.chat <- chat
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", fmt.Sprintf("default-src 'none'; script-src %s; frame-src %s; require-trusted-types-for 'script'", chat, chat))
-		fmt.Fprintf(w, `<!doctype html><html lang="en"><title>Shop</title><main><h1>Shop %s</h1></main><script async src="%s/widget.js" %s></script>`,
+		fmt.Fprintf(w, `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Shop</title><main><h1>Shop %s</h1></main><script async src="%s/widget.js" %s></script>`,
 			html.EscapeString(r.URL.Path), chat, r.URL.Query().Get("attributes"))
 	}))
 	t.Cleanup(server.Close)
@@ -217,4 +220,36 @@ func signedIn(c *customer) {
 	c.desk.await(c.t, "it, of another", func(s *deskState) bool {
 		return s.find(func(th *fakeThread) bool { return th.key != "user-maria" && slices.Contains(words(th), "Who am I?") }) != nil
 	})
+}
+
+// TestShop: the demonstration's pages use the widget by one line, and have no fault.
+func TestShop(t *testing.T) {
+	t.Parallel()
+	desk := newFakeDesk(t, testQueue)
+	cfg := testConfig(desk.url)
+	cfg.Web.Demo = true
+	site := httptest.NewServer(New(cfg, fakeView{}, slog.New(slog.DiscardHandler)))
+	t.Cleanup(site.Close)
+	chromium, err := browser.Start(site.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(chromium.Close)
+	for name, form := range map[string]args{"shop": {}, "shop mobile": {"mobile": true}} {
+		c := &customer{t: t, desk: desk, browser: chromium, name: name}
+		form["path"] = "/"
+		if err := chromium.Do(name, "open", form, nil); err != nil {
+			t.Fatal(err)
+		}
+		c.do("see", c.button("Open chat"))
+		c.look(strings.ReplaceAll("widget-"+name, " ", "-"))
+		c.do("click", c.button("Open chat"))
+		c.ask()
+		c.conversation()
+		c.look(strings.ReplaceAll("widget-"+name+" open", " ", "-"))
+		c.do("goto", args{"path": "/shop/cart"})
+		c.see("Of course")
+		c.do("see", args{"role": "heading", "name": "Your basket", hosted: true})
+		c.clean()
+	}
 }

@@ -53,7 +53,7 @@ func (p place) newConfig() ([]byte, error) {
 		"Front": frontDomain, "Desk": deskDomain, "Customers": customersHost, "Agents": agentsHost, "Queue": queue,
 		"FrontSecret": rand.Text(), "DeskSecret": rand.Text(),
 		"Component": address(p.component()), "WebSocket": "ws://" + address(p.prosodyHTTP()) + "/xmpp-websocket",
-		"Listen": address(p.http),
+		"Listen": address(p.http), "Upload": uploadDomain, "Files": "http://" + address(p.prosodyHTTP()) + "/file_share",
 		"People": people,
 	})
 	return text.Bytes(), err

@@ -13,6 +13,7 @@ const (
 	agentsHost    = "agents.localhost"
 	frontDomain   = "help.customers.localhost"
 	deskDomain    = "desk.agents.localhost"
+	uploadDomain  = "upload.customers.localhost"
 	queue         = "support"
 
 	// All other ports follow from XMPP_PORT as the registered ones follow from 5222.

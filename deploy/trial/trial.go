@@ -89,7 +89,9 @@ func (t *trial) start(ctx context.Context, binary string, out io.Writer) (err er
 			{Domain: frontDomain, Secret: t.config.Front.Secret},
 			{Domain: deskDomain, Secret: t.config.Desk.Secret, Rosters: servers.ProsodyRosters()},
 		},
-		Confine:   []string{frontDomain},
+		Confine:   []string{frontDomain, uploadDomain},
+		Upload:    uploadDomain,
+		Public:    t.place.url(""),
 		Ports:     servers.Ports{C2S: t.place.xmpp, HTTP: t.place.prosodyHTTP(), Component: t.place.component()},
 		PlainAuth: true,
 	}); err != nil {
