@@ -467,7 +467,8 @@ func earlier(c *customer) {
 	c.shows(want...)
 }
 
-// veryLong: a conversation of 10,000 messages opens with its last page, goes back page by page, and stays in order.
+// veryLong: a conversation of 10,000 messages opens with its last page, goes back page by page, and stays in order, though the
+// desk's clock is ahead of the customer's.
 func veryLong(c *customer) {
 	c.start(nil)
 	const all, pages = 10_000, 8
@@ -637,6 +638,7 @@ func gateHolds(c *customer) {
 func looks(c *customer) {
 	for name, form := range map[string]args{
 		"desktop": nil, "dark": {"dark": true}, "mobile": {"mobile": true}, "mobile-dark": {"mobile": true, "dark": true},
+		"zoomed": {"width": 550, "height": 380}, "narrow": {"width": 320, "height": 480}, // 200 % of 1100, 400 % of 1280 (WCAG 1.4.10)
 	} {
 		c.t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -647,6 +649,10 @@ func looks(c *customer) {
 			p.ask()
 			p.conversation()
 			p.look("chat-" + name)
+			var over int
+			if p.get("wide", nil, &over); over > 0 {
+				t.Errorf("%d pixels lie beyond the page's side", over)
+			}
 			p.set(func(th *fakeThread) { th.down = true })
 			p.write("One more thing")
 			p.see("We can’t be reached right now.")

@@ -48,12 +48,12 @@ class Page {
   #framed = false; // the chat is a frame of the page
   #faults = []; // console errors, exceptions, policy violations, foreign requests, failed requests
 
-  // open {mobile, dark, path, site, deny, still, lang, zoom}: a fresh customer. path may be on another site, which
+  // open {mobile, dark, path, deny, still, lang, width, height}: a fresh customer. path may be on another site, which
   // has the chat as its frame. deny: the browser has no storage for the chat, whole or as a frame.
-  async open({ mobile = false, dark = false, path = CHAT, deny = false, still = true, lang = 'en-GB' }) {
+  async open({ mobile = false, dark = false, path = CHAT, deny = false, still = true, lang = 'en-GB', width = 1100, height = 760 }) {
     this.#framed = new URL(path, BASE).pathname !== CHAT;
     this.#context = await (deny && this.#framed ? denying : browser).newContext({
-      viewport: mobile ? { width: 390, height: 780 } : { width: 1100, height: 760 },
+      viewport: mobile ? { width: 390, height: 780 } : { width, height },
       ...(mobile ? { isMobile: true, hasTouch: true, deviceScaleFactor: 2 } : {}),
       colorScheme: dark ? 'dark' : 'light',
       reducedMotion: still ? 'reduce' : 'no-preference',
@@ -208,6 +208,9 @@ class Page {
       return violations.flatMap(v => v.nodes.map(n => `${v.id}: ${n.target.join(' ')}: ${n.failureSummary}`));
     });
   }
+
+  // wide is how many pixels of the chat lie beyond its sides.
+  async wide() { return this.#own.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth); }
 
   // faults returns what went wrong since it was last asked.
   async faults() { return this.#faults.splice(0); }

@@ -360,8 +360,8 @@ export class Link {
 
   // ---- stanzas
 
-  /** @param {any} stanza */
-  #send(stanza) { this.#conn.send(stanza); }
+  /** #send sends, unless the socket has just closed: what must arrive is in the outbox. @param {any} stanza */
+  #send(stanza) { if (this.#conn._proto.socket?.readyState === WebSocket.OPEN) this.#conn.send(stanza); }
 
   /** #transmit sends what waits in the outbox; again is the same in every byte, by which the desk knows it. @param {Out} m */
   #transmit(m) {

@@ -42,7 +42,7 @@ export class Thread {
       const known = this.get(true, replace);
       this.#alias.set(id, this.#alias.get(replace) ?? replace);
       if (known) this.#set(known, { body, edited: true });
-    } else if (!this.get(true, id)) this.#add({ id, mine: true, at, body, url, quote: reply?.quote ?? '', state: failed ? 'failed' : 'waiting' });
+    } else if (!this.get(true, id)) this.#add({ id, mine: true, at: Math.max(at, this.#latest), body, url, quote: reply?.quote ?? '', state: failed ? 'failed' : 'waiting' });
     else if (!failed) this.#retry(id);
   }
 
