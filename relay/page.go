@@ -82,7 +82,9 @@ func (r *Relay) introduce(c *customer, claim *claimRow) {
 		return
 	}
 	was := *c
-	c.User, c.Email = claim.User, cleanName(claim.Email)
+	if c.User = claim.User; mailAddress.MatchString(claim.Email) && len(claim.Email) <= maxLearnt { // else what he told himself stays
+		c.Email = claim.Email
+	}
 	if name := r.nameFor(claim.Name); name != "" && !c.Named {
 		c.Name = name
 	}

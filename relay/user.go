@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,7 +67,7 @@ func (u *users) read(token string, now time.Time) (*user, error) {
 		return nil, errors.New("the token has no sub, or a long one")
 	case v.ExpiresAt.After(now.Add(tokenLife + tokenSkew)):
 		return nil, errors.New("the token holds longer than a day")
-	case len(v.Audience) > 0 && !strings.EqualFold(strings.Join(v.Audience, " "), u.domain):
+	case len(v.Audience) > 0 && !slices.ContainsFunc(v.Audience, func(who string) bool { return strings.EqualFold(who, u.domain) }):
 		return nil, errors.New("the token is for somebody else")
 	}
 	return v, nil

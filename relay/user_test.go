@@ -52,6 +52,8 @@ func TestUsers(t *testing.T) {
 		"secret":            {shared, whole, ""},
 		"key pair":          {public, sign(jwt.SigningMethodES256, pair, good(nil)), ""},
 		"for us":            {shared, hs(jwt.MapClaims{"aud": "help.example"}), ""},
+		"for us and others": {shared, hs(jwt.MapClaims{"aud": []string{"other.example", "help.example"}}), ""},
+		"for others":        {shared, hs(jwt.MapClaims{"aud": []string{"other.example", "third.example"}}), "somebody else"},
 		"late, clocks":      {shared, hs(jwt.MapClaims{"exp": now.Add(-20 * time.Second).Unix()}), ""},
 		"nobody configured": {by(config.Web{}), whole, "no site"},
 		"another secret":    {shared, sign(jwt.SigningMethodHS256, []byte(strings.Repeat("x", 32)), good(nil)), "signature"},
@@ -74,6 +76,23 @@ func TestUsers(t *testing.T) {
 			t.Errorf("%s: %v, %+v", name, err, u)
 		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
 			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// TestIntroduce: what the site does not say, the customer has said himself.
+func TestIntroduce(t *testing.T) {
+	t.Parallel()
+	r := stopped(t)
+	long := strings.Repeat("m", 90) + "@example.org"
+	for _, x := range []struct{ told, says, want string }{
+		{"m@example.org", "", "m@example.org"}, {"m@example.org", "maria@example.org", "maria@example.org"}, {"", long, long},
+		{"m@example.org", "none", "m@example.org"}, {"", strings.Repeat("m", maxLearnt) + "@example.org", ""},
+	} {
+		c := &customer{N: 1, Email: x.told, Name: "Maria"}
+		r.introduce(c, &claimRow{User: "u1", Email: x.says})
+		if c.User != "u1" || c.Email != x.want || c.Name != "Maria" {
+			t.Errorf("%q, of whom the site says %q, is %+v", x.told, shorten(x.says, 40), c)
 		}
 	}
 }
