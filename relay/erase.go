@@ -103,8 +103,7 @@ func (r *Relay) inLoop(ctx context.Context, fn func()) error {
 type erasure struct {
 	Erasure
 	archives map[string]bool // all of whose words go
-	needles  []string        // folded, what in other rooms is about him
-	tags     []string        // "#17": of his threads
+	needles  []string        // folded words: what in other rooms is about him, as his addresses and "#17"
 	name     string          // folded
 	names    bool            // go, too
 	samples  [][]byte
@@ -193,7 +192,7 @@ func (x *erasure) about(c *customer, threads []*thread, who Whom) {
 		x.archives[t.archive] = true
 		x.archives["room:"+caseLocal(t.N)] = true
 		x.archives[asideArchive(caseLocal(t.N))] = true
-		x.tags = append(x.tags, "#"+t.archive, caseLocal(t.N), t.local())
+		x.needles = append(x.needles, "#"+t.archive, caseLocal(t.N), t.local())
 	}
 	if who.Thread != 0 {
 		return
@@ -330,12 +329,7 @@ func (x *erasure) concerns(rec *store.Record) bool {
 	}
 	text = fold(text)
 	for _, n := range x.needles {
-		if strings.Contains(text, n) {
-			return true
-		}
-	}
-	for _, tag := range x.tags {
-		if hasWord(text, tag) {
+		if hasWord(text, n) {
 			return true
 		}
 	}
