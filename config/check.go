@@ -41,6 +41,8 @@ func (k *checker) check() {
 	}
 	c.Data = k.path(c.Data)
 	k.oneOf("log", c.Log, "debug", "info", "warn", "error")
+	k.keep("keep.customers", &k.config.Keep.Customers, 0)
+	k.keep("keep.agents", &k.config.Keep.Agents, 0)
 	k.links()
 	k.web()
 	k.agents()
@@ -51,6 +53,15 @@ func (k *checker) check() {
 	k.members()
 	k.creators()
 	k.times()
+}
+
+// keep checks a number of days; def is what it is where the file does not say.
+func (k *checker) keep(path string, days *int, def int) {
+	if !k.given[path] {
+		*days = def
+	} else if *days < 0 || *days > maxKeep {
+		k.fault(path, "write a number of days from 1 to %d, or 0 for ever", maxKeep)
+	}
 }
 
 func (k *checker) links() {

@@ -40,6 +40,7 @@ type Config struct {
 	// Load these are bare JIDs and domains.
 	CreateRooms Creators `toml:"create_rooms"`
 	Times       Times    `toml:"times"`
+	Keep        Keep     `toml:"keep"`
 	Web         Web      `toml:"web"`
 	Log         string   `toml:"log"`          // debug, info, warn, error; default info
 	IdleIsAway  bool     `toml:"idle_is_away"` // a client that says away by itself (XEP-0319) counts as away; default false
@@ -93,6 +94,15 @@ type Times struct {
 	Gap      time.Duration `toml:"gap"`       // from 0; default 0
 	Retire   time.Duration `toml:"retire"`    // 1 h to 87600 h; default 720 h
 }
+
+// Keep is [keep]: how many days words are kept, 0 to 36500; 0 is for ever.
+type Keep struct {
+	Customers int `toml:"customers"` // what customers said and were told, in queues that say nothing else
+	Agents    int `toml:"agents"`    // what colleagues said: in rooms, and about customers of queues that say nothing else
+}
+
+// maxKeep is a hundred years.
+const maxKeep = 36500
 
 // Web is [web], the customers' page.
 type Web struct {

@@ -172,13 +172,14 @@ func TestFaults(t *testing.T) {
 		{"lines of agents", "", "[[queue]]\nname = \"sales\"\nsecond = [\"bob@agents.example\", \"agents.example\"]\nreserve = [\"Bob@agents.example\"]\nlevel_wait = \"0s\"",
 			`line 19: queue.second: "bob@agents.example" is in more than one of agents, second and reserve: leave it in one` + "\n" +
 				`line 21: queue.level_wait: 0s cannot be: write a time from "1s" to "24h"`},
-		{"choosing", "", "[[queue]]\nname = \"sales\"\nstrategy = \"least-bussy\"\nmode = \"ring\"\nsame_agent = \"0s\"\npriority = 101\nidle = \"200h\"\nskill_wait = 5",
+		{"choosing", "", "[[queue]]\nname = \"sales\"\nstrategy = \"least-bussy\"\nmode = \"ring\"\nsame_agent = \"0s\"\npriority = 101\nkeep = -1\nidle = \"200h\"\nskill_wait = 5",
 			`line 19: queue.strategy: "least-bussy" is not known (did you mean "least-busy"?): write one of random, round-robin, least-busy, longest-idle` + "\n" +
 				`line 20: queue.mode: "ring" is not known: write one of push, offer, all` + "\n" +
 				`line 21: queue.same_agent: write "always", "never" or a time from "1s" to "8760h"` + "\n" +
 				`line 22: queue.priority: write a number from -100 to 100` + "\n" +
-				`line 23: queue.idle: 200h0m0s cannot be: write a time from "1s" to "168h"` + "\n" +
-				`line 24: queue.skill_wait: write a time with its unit in quotes, as "90s" or "5m"`},
+				`line 23: queue.keep: write a number of days from 1 to 36500, or 0 for ever` + "\n" +
+				`line 24: queue.idle: 200h0m0s cannot be: write a time from "1s" to "168h"` + "\n" +
+				`line 25: queue.skill_wait: write a time with its unit in quotes, as "90s" or "5m"`},
 		{"overflow", "", "[[queue]]\nname = \"sales\"\noverflow = \"sales\"\n[[queue]]\nname = \"help\"\noverflow = \"suport\"\n[[queue]]\nname = \"more\"\noverflow_after = \"5m\"",
 			`line 19: queue.overflow: "sales" is this queue itself: name another one` + "\n" +
 				`line 22: queue.overflow: "suport" is no [[queue]] (did you mean "support"?)` + "\n" +
@@ -368,6 +369,7 @@ strategy = "least-busy"
 mode = "offer"
 same_agent = "48h"
 priority = -3
+keep = 30
 overflow = "support"
 overflow_after = "10m"
 hours = ["Mon-Wed 9:00-12:30 13:00-17:00", "fri 22:00-6:00", "sat-sun 20:00-24:00"]
@@ -381,9 +383,13 @@ same_agent = "never"
 second = ["reserve.example"]
 hours = ["sun-sat 0:00-24:00"]
 holidays = []
+keep = 0
 [times]
 wrap_up = "0s"
 gap = "5s"
+[keep]
+customers = 365
+agents = 90
 `, dir, environment)
 	if err != nil {
 		t.Fatal(err)
@@ -393,7 +399,7 @@ gap = "5s"
 	day := []Span{{540, 750}, {780, 1020}}
 	want := Queue{Name: "sales", Title: "sales", Agents: []string{anna, bob, carol, dora}, Named: []string{anna}, AgentsWith: []string{"fr"},
 		Second: []string{"second.example"}, Reserve: []string{dora}, LevelWait: time.Minute, SkillWait: 3 * time.Minute, Strategy: "least-busy",
-		Mode: "offer", SameAgent: Within(48 * time.Hour), Priority: -3, Overflow: "support", OverflowAfter: 10 * time.Minute,
+		Mode: "offer", SameAgent: Within(48 * time.Hour), Priority: -3, Keep: 30, KeepAgents: 90, Overflow: "support", OverflowAfter: 10 * time.Minute,
 		Hours: []string{"Mon-Wed 9:00-12:30 13:00-17:00", "fri 22:00-6:00", "sat-sun 20:00-24:00"}, TimeZone: "Europe/Berlin",
 		Holidays: []string{"2026-12-25", "2026-12-24 9:00-12:00"}, Idle: 20 * time.Minute, Gone: 10 * time.Minute, Picture: filepath.Join(dir, "a.png"),
 		Week: &Week{Zone: berlin, Days: [7][]Span{{{1200, 1440}}, day, day, day, nil, {{1320, 1440}}, {{0, 360}, {1200, 1440}}},
@@ -404,6 +410,9 @@ gap = "5s"
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	night := c.Queues[2]
+	if night.Keep != 0 || night.KeepAgents != 90 || c.Queues[0].Keep != 365 || c.Keep != (Keep{365, 90}) {
+		t.Errorf("kept for %d and %d days, %d, %+v", night.Keep, night.KeepAgents, c.Queues[0].Keep, c.Keep)
+	}
 	for i, line := range []int{First, First, First, Second} {
 		if got := night.Line(&c.Agents[i]); got != line {
 			t.Errorf("%s is in line %d, want %d", c.Agents[i].JID, got, line)

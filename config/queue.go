@@ -54,6 +54,9 @@ type Queue struct {
 	Copy       string        `toml:"copy"`        // off, text or page: what he gets who then wants a copy; default text
 	PlaceEvery time.Duration `toml:"place_every"` // how often who waits is told his place at most, 30 s to 24 h; 0: once; default 2 min
 
+	Keep       int `toml:"keep"`        // days for which what its customers said and were told is kept, 0 to 36500; 0: for ever; default: [keep]
+	KeepAgents int `toml:"keep_agents"` // and notes and case rooms about them: likewise
+
 	Everybody bool     `toml:"-"` // agents and agents_with are absent
 	Named     []string `toml:"-"` // agents as it stands in the file, normalised
 	Week      *Week    `toml:"-"` // what hours, time_zone and holidays say; nil: always open
@@ -142,6 +145,8 @@ func (k *checker) serving(path string, q *Queue, names []string) {
 	if q.Priority < -maxPriority || q.Priority > maxPriority {
 		k.fault(join(path, "priority"), "write a number from %d to %d", -maxPriority, maxPriority)
 	}
+	k.keep(join(path, "keep"), &q.Keep, k.config.Keep.Customers)
+	k.keep(join(path, "keep_agents"), &q.KeepAgents, k.config.Keep.Agents)
 	k.overflow(path, q, names)
 	k.said(path, q)
 	k.week(path, q)

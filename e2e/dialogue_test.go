@@ -92,12 +92,22 @@ var held = regexp.MustCompile(`^the file has( not)?:$`)
 
 // holds looks for lines in the bytes of the desk's file.
 func (d *dialogue) holds(block string, want bool) {
-	content, err := os.ReadFile(d.w.cfg.Data)
-	must(d.t, err)
-	for line := range strings.Lines(block) {
-		if line = d.filled(strings.TrimSpace(line)); strings.Contains(string(content), line) != want {
-			d.fatal("the file has %q: %v", line, !want)
+	for turn := 0; ; turn++ {
+		content, err := os.ReadFile(d.w.cfg.Data)
+		must(d.t, err)
+		wrong := ""
+		for line := range strings.Lines(block) {
+			if line = d.filled(strings.TrimSpace(line)); strings.Contains(string(content), line) != want {
+				wrong = line
+			}
 		}
+		if wrong == "" {
+			return
+		}
+		if turn == 200 {
+			d.fatal("the file has %q: %v", wrong, !want)
+		}
+		d.settle() // it may be on its way
 	}
 }
 

@@ -147,9 +147,17 @@ func (s *Service) Erase(room, id string) {
 		return
 	}
 	r.past.erase(id)
-	if w := r.topic.words; w != nil && w.Child(stanza.NSSID, "stanza-id").Attr("id") == id {
+	if r.topic.words != nil && r.topic.id() == id {
 		r.topic = topic{}
 	}
+}
+
+// Topic returns the ID of the fact that a room's subject is from, "" for none.
+func (s *Service) Topic(room string) string {
+	if r := s.rooms[room]; r != nil && r.topic.words != nil {
+		return r.topic.id()
+	}
+	return ""
 }
 
 func (h *history) erase(id string) {

@@ -12,6 +12,14 @@ type topic struct {
 	words *stanza.Element
 }
 
+// id is the stanza-id that a subject has which was set by somebody.
+func (t *topic) id() string {
+	if c := t.words.Child(stanza.NSSID, "stanza-id"); c != nil {
+		return c.Attr("id")
+	}
+	return ""
+}
+
 // subjects (§7.2.15, §8.1): moderators set it, or whoever may speak, who enters always gets it, even if there is none.
 func subjects() feature {
 	return feature{form: []setting{

@@ -161,4 +161,5 @@ func (r *Relay) closed(f *dispatch.Fact, t *thread, e *entry) {
 	r.reshow(t)
 	r.farewell(f, t, e)
 	r.expires(t.customer)
+	r.keepFrom(t.Opened)
 }

@@ -78,6 +78,9 @@ type Relay struct {
 	visitors      visitors
 	doors         map[stanza.JID]*doorway        // who was asked which queue he means
 	retireAt      time.Time                      // when customers who cannot come back are looked for next
+	keepAt        time.Time                      // when a piece of the log is gone through for old words next
+	kept          *kept                          // nil: its row has not been read
+	scrubbing     bool                           // beside the loop
 	visited       []uint64                       // threads whose case room may be empty
 	leavers       []leaver                       // in order of time
 	restless      []restless                     // in order of time
@@ -417,6 +420,7 @@ func (r *Relay) deadline() time.Time {
 	soonest(r.expireAt)
 	soonest(r.cursorAt)
 	soonest(r.retireAt)
+	soonest(r.keepAt)
 	if len(r.leavers) > 0 {
 		soonest(r.leavers[0].at)
 	}
@@ -446,6 +450,7 @@ func (r *Relay) due() {
 	}
 	r.retell()
 	r.retire()
+	r.keep()
 	r.moods()
 }
 

@@ -8,6 +8,7 @@ import (
 // counts are totals since the start.
 type counts struct {
 	fromCustomers, fromAgents, assigned, commands uint64
+	erased                                        uint64 // because they were old
 }
 
 // metrics is what others may read at any time.
@@ -50,6 +51,7 @@ func (r *Relay) publish() {
 		"messages_from_customers_total": float64(r.counts.fromCustomers),
 		"messages_from_agents_total":    float64(r.counts.fromAgents),
 		"commands_total":                float64(r.counts.commands),
+		"words_too_old_total":           float64(r.counts.erased),
 		"log_records":                   float64(r.next - 1),
 		"log_commits_total":             float64(st.Commits),
 		"file_bytes":                    float64(st.FileSize),
