@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"strings"
 	"testing"
 
+	"frontdesk/component/stanza"
 	"frontdesk/relay"
 	"frontdesk/store"
 )
@@ -71,4 +74,49 @@ func TestEraseStopped(t *testing.T) {
 	has(`COUGAR JAGUAR`)
 	d.w.start()
 	d.w.stop()
+}
+
+// TestEraseMeanwhile erases one customer again and again, who comes back each time, while another one writes: of the first nothing is left, of the
+// other everything.
+func TestEraseMeanwhile(t *testing.T) {
+	t.Parallel()
+	const words, rounds = 3000, 12
+	d := &dialogue{w: newFake(t), t: t, names: map[string]string{}, who: map[string]*client{}}
+	d.run("part-opened.txt")
+	d.login("bela")
+	bela := d.client("bela")
+	say := func(c *client, queue, text string) {
+		must(t, c.send(stanza.New("", "message", "to", queue+"@"+frontDomain, "type", "chat", "id", text).Add(stanza.Text("", "body", text))))
+	}
+	erased := 0
+	for round := range rounds {
+		for i := range words / rounds {
+			say(bela, "sales", fmt.Sprintf("BELA %d", round*words+i))
+		}
+		say(d.client("alice"), "support", fmt.Sprintf("ALICE %d", round))
+		must(t, d.client("alice").fence("support@"+frontDomain))
+		proof, err := d.w.relay.Erase(t.Context(), relay.Whom{Address: d.names["alice-bare"]})
+		must(t, err)
+		if proof.Found != 0 || proof.Erased == 0 || proof.Customer == 0 {
+			t.Errorf("%+v", proof)
+		}
+		erased += proof.Erased
+	}
+	d.settle()
+	var b bytes.Buffer
+	_, err := d.w.relay.Export(t.Context(), &b, relay.Extract{Format: relay.FormatText, Rooms: true})
+	must(t, err)
+	if n := strings.Count(b.String(), ": BELA "); n != words {
+		t.Errorf("%d of %d words of bela's are there", n, words)
+	}
+	d.w.stop()
+	content, err := os.ReadFile(d.w.cfg.Data)
+	must(t, err)
+	if bytes.Contains(content, []byte("ALICE")) || bytes.Contains(content, []byte("alice@")) || bytes.Contains(content, []byte(`"Hello"`)) {
+		t.Error("something of alice is left")
+	}
+	t.Logf("%d words were erased in %d rounds", erased, rounds)
+	if rep, err := store.Verify(d.w.cfg.Data); err != nil || rep.Erased != uint64(erased) {
+		t.Errorf("%+v, %v; %d words were erased in %d rounds", rep, err, erased, rounds)
+	}
 }

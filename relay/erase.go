@@ -26,10 +26,11 @@ import (
 // other rooms, and the rows that say who he is. The log keeps that something was said, and when: archives show tombstones.
 
 const (
-	eraseAtOnce  = 200 // records in one commit
-	maxSamples   = 64  // erased words that are looked for in the file afterwards
-	sampleBytes  = 24  // that a sample has at least: shorter words may be somebody else's, too
-	sampleLength = 256 // and at most
+	eraseAtOnce  = 200  // records in one commit
+	maxLast      = 1000 // records that the loop itself may go through in the end
+	maxSamples   = 64   // erased words that are looked for in the file afterwards
+	sampleBytes  = 24   // that a sample has at least: shorter words may be somebody else's, too
+	sampleLength = 256  // and at most
 	maxMentions  = 1000
 )
 
@@ -102,6 +103,7 @@ func (r *Relay) inLoop(ctx context.Context, fn func()) error {
 // erasure is one under way.
 type erasure struct {
 	Erasure
+	next     uint64          // record that has not been looked at yet
 	archives map[string]bool // all of whose words go
 	needles  []string        // folded words: what in other rooms is about him, as his addresses and "#17"
 	name     string          // folded
@@ -110,46 +112,79 @@ type erasure struct {
 	touched  []muc.Fact // of rooms, which have a memory
 }
 
+// erase goes through the log first and empties the rows last: what is cut short can be asked for again.
 func (r *Relay) erase(ctx context.Context, who Whom, do func(func()) error) (*Erasure, error) {
 	var x *erasure
 	var err error
 	var s *store.Store
-	if derr := do(func() { x, err = r.expunge(who); s = r.store }); derr != nil || err != nil {
-		return nil, cmp.Or(derr, err)
+	var path string
+	in := func(fn func() error) error {
+		derr := do(func() { err = fn() })
+		return cmp.Or(derr, err)
 	}
-	if err := x.run(ctx, s); err != nil {
+	if err := in(func() error { s, path = r.store, r.cfg.Data; x, err = r.findWords(who); return err }); err != nil {
 		return nil, err
 	}
-	if err := do(func() { r.erased(x) }); err != nil {
+	for s.Next()-x.next > maxLast {
+		if err := x.run(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	if err := in(func() error { return r.expunge(ctx, who, x) }); err != nil {
 		return nil, err
 	}
-	if x.Pages, err = s.Scrub(ctx); err != nil {
+	if x.Pages, err = s.Scrub(context.WithoutCancel(ctx)); err != nil {
 		return nil, err
 	}
-	if err := x.prove(r.file.Data); err != nil {
-		return nil, err
-	}
-	return &x.Erasure, nil
+	slices.Sort(x.Records)
+	return &x.Erasure, x.prove(path)
 }
 
-// expunge closes the conversations, empties the rows, and commits that: from now on nothing of him is added.
-func (r *Relay) expunge(who Whom) (*erasure, error) {
-	c, threads := r.whom(who)
-	if c == nil {
-		return nil, ErrNobody
+// findWords closes the conversations, and notes what is to be looked for.
+func (r *Relay) findWords(who Whom) (*erasure, error) {
+	x := &erasure{Erasure: Erasure{Archives: map[string]int{}, Rows: map[string]int{}}, archives: map[string]bool{}, names: who.Names, next: 1}
+	c, threads, err := r.closeAll(who, x)
+	if err != nil {
+		return nil, err
 	}
-	x := &erasure{Erasure: Erasure{Archives: map[string]int{}, Rows: map[string]int{}}, archives: map[string]bool{}, names: who.Names, name: fold(c.Name)}
+	x.name = fold(c.Name)
+	x.about(c, threads, who)
 	for _, t := range threads {
 		x.Threads = append(x.Threads, t.N)
+	}
+	return x, nil
+}
+
+// closeAll closes the customer's conversations, and commits that: his farewell goes out while he has an address.
+func (r *Relay) closeAll(who Whom, x *erasure) (*customer, []*thread, error) {
+	c, threads := r.whom(who)
+	if c == nil {
+		return nil, nil, ErrNobody
+	}
+	for _, t := range threads {
 		if _, open := r.desk.Thread(t.N); open {
-			x.Closed = append(x.Closed, t.N)
+			if !slices.Contains(x.Closed, t.N) {
+				x.Closed = append(x.Closed, t.N)
+			}
 			if err := r.decide(dispatch.Close{Thread: t.N}, nil); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 	}
-	r.flush() // his farewell goes out while he has an address
-	x.about(c, threads, who)
+	r.flush()
+	return c, threads, r.broken
+}
+
+// expunge erases what came last, empties the rows, has the rooms forget what is gone, and replaces the snapshot, which may
+// know a subject. From then on nothing of him is added.
+func (r *Relay) expunge(ctx context.Context, who Whom, x *erasure) error {
+	c, threads, err := r.closeAll(who, x)
+	if err == nil {
+		err = x.run(ctx, r.store)
+	}
+	if err != nil {
+		return err
+	}
 	for _, t := range threads {
 		r.expungeThread(t, x)
 	}
@@ -160,8 +195,18 @@ func (r *Relay) expunge(who Whom) (*erasure, error) {
 		r.named(t)
 		r.reshow(t)
 	}
+	for i := range x.touched {
+		r.rooms.Erase(x.touched[i].Room, x.touched[i].ID)
+	}
+	k := r.keptSoFar()
+	k.Scrub = true // where the process ends before the file has been overwritten
+	r.put(tableMeta, "kept", k)
 	r.flush()
-	return x, r.broken
+	if r.broken == nil {
+		r.snapshot()
+	}
+	r.log.Info("words of a customer were erased", "threads", x.Threads, "records", x.Erased)
+	return r.broken
 }
 
 // whom finds the customer, and his threads in order of their numbers.
@@ -255,34 +300,19 @@ func (r *Relay) expungeCustomer(c *customer, x *erasure) {
 	x.Rows[tableCustomer]++
 }
 
-// run erases: first his own archives, by their index, then what in the rest of the log is about him.
+// run erases his archives' words, and what in the rest of the log is about him, in what it has not gone through yet.
 func (x *erasure) run(ctx context.Context, s *store.Store) error {
-	for _, archive := range sortedKeys(x.archives) {
-		for q := (store.Query{Limit: eraseAtOnce}); ; {
-			page, more, err := s.Page(archive, q)
-			if err == nil {
-				err = x.take(ctx, s, page)
-			}
-			if err != nil {
-				return err
-			}
-			if !more || len(page) == 0 {
-				break
-			}
-			q.After = page[len(page)-1].Seq
-		}
-	}
-	for from, end := uint64(1), s.Next(); from < end; {
-		page, err := s.Scan(from, int(min(eraseAtOnce, end-from)))
+	for end := s.Next(); x.next < end; {
+		page, err := s.Scan(x.next, int(min(eraseAtOnce, end-x.next)))
 		if err != nil {
 			return err
 		}
-		from += uint64(len(page))
-		if err := x.take(ctx, s, slices.DeleteFunc(page, func(rec store.Record) bool { return !x.concerns(&rec) })); err != nil {
+		x.next += uint64(len(page))
+		page = slices.DeleteFunc(page, func(rec store.Record) bool { return !x.archives[rec.Archive] && !x.concerns(&rec) })
+		if err := x.take(ctx, s, page); err != nil {
 			return err
 		}
 	}
-	slices.Sort(x.Records)
 	return nil
 }
 
@@ -316,7 +346,7 @@ func (x *erasure) take(ctx context.Context, s *store.Store, page []store.Record)
 
 // concerns reports whether a record outside his archives is about him. What other customers said and were answered is theirs.
 func (x *erasure) concerns(rec *store.Record) bool {
-	if rec.Content == nil || x.archives[rec.Archive] || uttered(rec.Kind) {
+	if rec.Content == nil || uttered(rec.Kind) {
 		return false
 	}
 	text := string(rec.Content)
@@ -360,18 +390,6 @@ func hasWord(text, word string) bool {
 }
 
 func letter(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) }
-
-// erased has the rooms forget what is gone, and replaces the snapshot, which may know a subject.
-func (r *Relay) erased(x *erasure) {
-	for i := range x.touched {
-		r.rooms.Erase(x.touched[i].Room, x.touched[i].ID)
-	}
-	r.flush()
-	if r.broken == nil {
-		r.snapshot()
-	}
-	r.log.Info("words of a customer were erased", "threads", x.Threads, "records", x.Erased)
-}
 
 // prove looks through the bytes of the file for what was erased.
 func (x *erasure) prove(path string) error {

@@ -31,6 +31,15 @@ type kept struct {
 	Scrub bool           `json:"scrub,omitempty"` // words were erased since the file was last overwritten
 }
 
+// keptSoFar is the row.
+func (r *Relay) keptSoFar() *kept {
+	if r.kept == nil {
+		r.kept = &kept{}
+		r.row(tableMeta, "kept", r.kept)
+	}
+	return r.kept
+}
+
 // rules are the numbers of days that there are, and all of them as a text.
 func (r *Relay) rules() (days []int, text string) {
 	var b strings.Builder
@@ -58,11 +67,7 @@ func (r *Relay) keep() {
 	}
 	r.keepAt = r.now.Add(keepEvery)
 	days, rules := r.rules()
-	if r.kept == nil {
-		r.kept = &kept{}
-		r.row(tableMeta, "kept", r.kept)
-	}
-	k := r.kept
+	k := r.keptSoFar()
 	if k.Rules != rules {
 		*k = kept{Rules: rules, Scrub: k.Scrub}
 	}
