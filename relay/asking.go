@@ -37,6 +37,15 @@ func (r *Relay) toAsk(q *queue, c *customer) (fields []string, held bool) {
 	return fields, len(fields) > 0 && !shut && q.askFor > 0
 }
 
+// still is what can be asked of it now, nil for nothing: the configuration may have changed since. q may be nil.
+func (q *queue) still(a *asking) *asking {
+	fields := slices.DeleteFunc(slices.Clone(a.Fields), func(f string) bool { return q == nil || !q.texts.Has("ask_"+f) })
+	if len(fields) == 0 {
+		return nil
+	}
+	return &asking{fields, a.Held}
+}
+
 // question puts the next question into a text, and what is offered as its answer: with first, all of them as a form.
 func (r *Relay) question(t *thread, q *queue, v texts.Voice, w *words, first bool) string {
 	asked := t.Asking.Fields[0]
@@ -78,24 +87,22 @@ func (r *Relay) replied(t *thread, m *intake) {
 		return
 	}
 	v := r.voice(t)
+	t.Asking = nil
 	if len(m.form) > 0 {
 		for _, f := range a.Fields {
 			r.learn(t, q, v, f, m.form[f])
 		}
-		a = &asking{Held: a.Held}
 	} else {
 		r.learn(t, q, v, a.Fields[0], m.Body)
-		a = &asking{a.Fields[1:], a.Held}
+		t.Asking = q.still(&asking{a.Fields[1:], a.Held})
 	}
-	if t.Asking = a; len(a.Fields) > 0 {
-		r.saveThread(t)
+	r.saveThread(t)
+	if t.Asking != nil {
 		w := &words{}
 		w.Body = r.question(t, q, v, w, false)
 		r.tellWith(t, v, w)
 		return
 	}
-	t.Asking = nil
-	r.saveThread(t)
 	r.fresh = append(r.fresh, fresh{thread: t.N, thanks: true})
 	if d, open := r.desk.Thread(t.N); open {
 		wants := d.Wants

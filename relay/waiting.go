@@ -67,13 +67,16 @@ func (r *Relay) reassure() {
 			t.Asking = nil
 			r.saveThread(t)
 		}
-		begun := t.Unmet
+		q, begun := r.queues[t.Queue], t.Unmet
 		if begun {
 			t.Unmet = false
+			if t.Asking != nil {
+				t.Asking = q.still(t.Asking)
+			}
 			r.saveThread(t)
 		}
 		v, first, where, then := r.voice(t), "", "", ""
-		q, w := r.queues[t.Queue], &words{}
+		w := &words{}
 		switch {
 		case q == nil:
 		case begun && q.greet:
@@ -84,7 +87,7 @@ func (r *Relay) reassure() {
 		if d.Owner == "" && t.stood == nil && (t.Asking == nil || !t.Asking.Held) {
 			where = r.stand(t, &d, v, r.desk.Place(t.N))
 		}
-		if q != nil && begun && t.Asking != nil {
+		if begun && t.Asking != nil {
 			then = r.question(t, q, v, w, true)
 		}
 		if w.Body = texts.Lines(first, where, then); w.Body != "" {
