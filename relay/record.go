@@ -133,6 +133,9 @@ func (e *entry) encode(buf []byte) (numbers, content, rest []byte) {
 
 // appendSaid is json.Marshal for a fact of kind Said.
 func appendSaid(b []byte, f *dispatch.Fact) []byte {
+	if len(f.Team) > 0 {
+		return append(b, mustJSON(f)...)
+	}
 	b = append(b, '{')
 	b = appendNumber(b, "t", f.Thread)
 	b = appendNumber(b, "c", f.Conversation)
@@ -143,7 +146,7 @@ func appendSaid(b []byte, f *dispatch.Fact) []byte {
 
 // appendJSON is json.Marshal for words.
 func (w *words) appendJSON(b []byte) []byte {
-	if w.React != 0 || w.Name != "" || w.Replies != nil || w.Blank != nil {
+	if w.React != 0 || w.Emoji != nil || w.Name != "" || w.Replies != nil || w.Blank != nil {
 		return append(b, mustJSON(w)...)
 	}
 	b = append(b, '{')
