@@ -313,7 +313,7 @@ func (p program) erase(ctx context.Context, args []string) error {
 	path := set.String("config", configFile, configHelp)
 	var who relay.Whom
 	set.StringVar(&who.Address, "customer", "", "the customer's `address`, without a client's resource")
-	set.Uint64Var(&who.Thread, "thread", 0, "one thread by its `number`: its words go, the customer stays known")
+	set.Uint64Var(&who.Thread, "thread", 0, "one thread by its `number`: its words go, the customer stays known, unless he has no address any more")
 	set.BoolVar(&who.Names, "names", false, "also what has the customer's name in rooms, whoever is meant")
 	if err := p.parse(set, args, 0); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"frontdesk/component/stanza"
 	"frontdesk/relay"
@@ -119,4 +120,28 @@ func TestEraseMeanwhile(t *testing.T) {
 	if rep, err := store.Verify(d.w.cfg.Data); err != nil || rep.Erased != uint64(erased) {
 		t.Errorf("%+v, %v; %d words were erased in %d rounds", rep, err, erased, rounds)
 	}
+}
+
+// TestEraseForgotten: who has no address any more is erased by a thread of his.
+func TestEraseForgotten(t *testing.T) {
+	t.Parallel()
+	d := &dialogue{w: newFake(t), t: t, names: map[string]string{}, who: map[string]*client{}}
+	d.run("part-opened.txt")
+	d.writes("alice", "", "I want a PANTHER")
+	d.settle()
+	d.writes("anna", d.filled("alice.{n}"), "!close")
+	d.settle()
+	d.w.clock.advance(721 * time.Hour)
+	d.settle()
+	d.w.clock.advance(time.Hour)
+	d.settle()
+	if proof, err := d.w.relay.Erase(t.Context(), relay.Whom{Address: d.names["alice-bare"]}); !errors.Is(err, relay.ErrNobody) {
+		t.Fatalf("she has her address still: %+v, %v", proof, err)
+	}
+	proof, err := d.w.relay.Erase(t.Context(), relay.Whom{Thread: 1})
+	must(t, err)
+	if proof.Customer == 0 || len(proof.Threads) != 1 || proof.Found != 0 {
+		t.Errorf("%+v", proof)
+	}
+	d.holds("PANTHER\n\"Alice\"\nalice@customers", false)
 }

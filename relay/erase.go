@@ -34,7 +34,8 @@ const (
 	maxMentions  = 1000
 )
 
-// Whom names whose words are erased: all of a customer, by his bare address, or one thread of his by number.
+// Whom names whose words are erased: all of a customer, by his bare address, or one thread of his by number. Of a customer whose address is
+// forgotten, all are by any of his threads.
 type Whom struct {
 	Address string
 	Thread  uint64
@@ -104,6 +105,7 @@ func (r *Relay) inLoop(ctx context.Context, fn func()) error {
 type erasure struct {
 	Erasure
 	next     uint64          // record that has not been looked at yet
+	whole    bool            // the customer, not one thread
 	archives map[string]bool // all of whose words go
 	needles  []string        // folded words: what in other rooms is about him, as his addresses and "#17"
 	name     string          // folded
@@ -148,7 +150,8 @@ func (r *Relay) findWords(who Whom) (*erasure, error) {
 		return nil, err
 	}
 	x.name = fold(c.Name)
-	x.about(c, threads, who)
+	x.whole = who.Thread == 0 || c.retired()
+	x.about(c, threads)
 	for _, t := range threads {
 		x.Threads = append(x.Threads, t.N)
 	}
@@ -188,7 +191,7 @@ func (r *Relay) expunge(ctx context.Context, who Whom, x *erasure) error {
 	for _, t := range threads {
 		r.expungeThread(t, x)
 	}
-	if who.Thread == 0 {
+	if x.whole {
 		r.expungeCustomer(c, x)
 	}
 	for _, t := range threads {
@@ -211,13 +214,14 @@ func (r *Relay) expunge(ctx context.Context, who Whom, x *erasure) error {
 
 // whom finds the customer, and his threads in order of their numbers.
 func (r *Relay) whom(who Whom) (*customer, []*thread) {
-	if who.Thread != 0 {
-		if t := r.thread(who.Thread); t != nil {
-			return t.customer, []*thread{t}
-		}
-		return nil, nil
+	var c *customer
+	if who.Thread == 0 {
+		c = r.customerOf(stanza.JID(who.Address))
+	} else if t := r.thread(who.Thread); t != nil && !t.customer.retired() {
+		return t.customer, []*thread{t}
+	} else if t != nil {
+		c = t.customer
 	}
-	c := r.customerOf(stanza.JID(who.Address))
 	if c == nil {
 		return nil, nil
 	}
@@ -232,14 +236,14 @@ func (r *Relay) whom(who Whom) (*customer, []*thread) {
 }
 
 // about notes what is to be erased, and by what others speak of it.
-func (x *erasure) about(c *customer, threads []*thread, who Whom) {
+func (x *erasure) about(c *customer, threads []*thread) {
 	for _, t := range threads {
 		x.archives[t.archive] = true
 		x.archives["room:"+caseLocal(t.N)] = true
 		x.archives[asideArchive(caseLocal(t.N))] = true
 		x.needles = append(x.needles, "#"+t.archive, caseLocal(t.N), t.local())
 	}
-	if who.Thread != 0 {
+	if !x.whole {
 		return
 	}
 	for _, s := range []string{string(c.Bare), c.Email} {
@@ -248,8 +252,10 @@ func (x *erasure) about(c *customer, threads []*thread, who Whom) {
 			x.samples = append(x.samples, []byte(s))
 		}
 	}
-	if c.Key != "" {
-		x.samples = append(x.samples, []byte(c.Key))
+	for _, s := range []string{c.Key, c.User} {
+		if len(s) >= sampleBytes {
+			x.samples = append(x.samples, []byte(s))
+		}
 	}
 }
 
