@@ -19,6 +19,9 @@ func (s *Store) Scrub(ctx context.Context) (n int, err error) {
 			var some int
 			some, more, err = s.scrub(from, from+scrubStep)
 			n += some
+			if some > 0 && err == nil {
+				err = s.file.Sync() // nobody waits for it
+			}
 		}
 	}
 	if err != nil {
@@ -48,9 +51,6 @@ func (s *Store) scrub(from, till uint64) (n int, more bool, err error) {
 		n, err = s.overwrite(tx, from, min(till, pages))
 		return err
 	})
-	if err == nil && n > 0 {
-		err = s.file.Sync()
-	}
 	return n, more, err
 }
 
