@@ -32,6 +32,7 @@ const (
 	sampleBytes  = 24   // that a sample has at least: shorter words may be somebody else's, too
 	sampleLength = 256  // and at most
 	maxMentions  = 1000
+	searchBuffer = 1 << 20 // bytes of the file in memory
 )
 
 // Whom names whose words are erased: all of a customer, by his bare address, or one thread of his by number. Of a customer whose address is
@@ -110,7 +111,7 @@ type erasure struct {
 	needles  []string        // folded words: what in other rooms is about him, as his addresses and "#17"
 	name     string          // folded
 	names    bool            // go, too
-	samples  [][]byte
+	samples  []trace
 	touched  []muc.Fact // of rooms, which have a memory
 }
 
@@ -249,12 +250,12 @@ func (x *erasure) about(c *customer, threads []*thread) {
 	for _, s := range []string{string(c.Bare), c.Email} {
 		if s != "" {
 			x.needles = append(x.needles, fold(s))
-			x.samples = append(x.samples, []byte(s))
+			x.samples = append(x.samples, trace{[]byte(s), true})
 		}
 	}
 	for _, s := range []string{c.Key, c.User} {
 		if len(s) >= sampleBytes {
-			x.samples = append(x.samples, []byte(s))
+			x.samples = append(x.samples, trace{[]byte(s), true})
 		}
 	}
 }
@@ -338,7 +339,7 @@ func (x *erasure) take(ctx context.Context, s *store.Store, page []store.Record)
 			}
 		}
 		if (uttered(rec.Kind) || rec.Kind == kindNoted) && len(rec.Content) >= sampleBytes && len(x.samples) < maxSamples {
-			x.samples = append(x.samples, bytes.Clone(rec.Content[:min(len(rec.Content), sampleLength)]))
+			x.samples = append(x.samples, trace{bytes.Clone(rec.Content[:min(len(rec.Content), sampleLength)]), false})
 		}
 	}
 	if len(seqs) == 0 {
@@ -405,30 +406,66 @@ func (x *erasure) prove(path string) error {
 	}
 	defer f.Close()
 	x.Samples = len(x.samples)
-	longest := 1
-	for _, s := range x.samples {
-		longest = max(longest, len(s))
+	if x.Found, x.Searched, err = findBytes(f, x.samples, searchBuffer); err != nil {
+		return fmt.Errorf("searching the file: %w", err)
 	}
-	found := map[int]bool{}
-	buf := make([]byte, 1<<20)
-	for kept := 0; ; {
-		n, err := io.ReadFull(f, buf[kept:])
-		x.Searched += int64(n)
-		for i, s := range x.samples {
-			if !found[i] && bytes.Contains(buf[:kept+n], s) {
-				found[i] = true
+	return nil
+}
+
+// trace is something that must not be in the file, an address only as a word of its own.
+type trace struct {
+	text []byte
+	word bool
+}
+
+// findBytes counts which of some samples are in what it reads, and the bytes that it read: so many at a time,
+// and what is at the edges again.
+func findBytes(r io.Reader, samples []trace, piece int) (found int, size int64, err error) {
+	longest := 0
+	for _, s := range samples {
+		longest = max(longest, len(s.text))
+	}
+	edge := longest + 3 // and what is around a sample
+	buf := make([]byte, piece+2*edge)
+	seen := map[int]bool{}
+	for kept := 0; err == nil; {
+		var n int
+		n, err = io.ReadFull(r, buf[kept:])
+		size += int64(n)
+		for i, s := range samples {
+			if !seen[i] && hasBytes(buf[:kept+n], s, kept > 0, err == nil) {
+				seen[i] = true
 			}
 		}
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			break
+		if err == nil { // what goes over the edge
+			kept = copy(buf, buf[len(buf)-2*edge:])
 		}
-		if err != nil {
-			return err
-		}
-		kept = copy(buf, buf[len(buf)-longest+1:]) // what goes over the edge
 	}
-	x.Found = len(found)
-	return nil
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = nil
+	}
+	return len(seen), size, err
+}
+
+// hasBytes reports whether b has a sample. Around a word is nothing of a word, but numbers of the file may be behind it. later: b begins with
+// what was looked at before, and what its first byte follows is not known; more: what its last bytes are followed by is not known yet.
+func hasBytes(b []byte, s trace, later, more bool) bool {
+	part := func(i int) bool {
+		return i >= 0 && i < len(b) && (b[i] >= 'a' && b[i] <= 'z' || b[i] >= 'A' && b[i] <= 'Z')
+	}
+	for at := 0; ; at++ {
+		i := bytes.Index(b[at:], s.text)
+		if i < 0 {
+			return false
+		}
+		at += i
+		end := at + len(s.text)
+		before := part(at-1) || at > 0 && (b[at-1] >= '0' && b[at-1] <= '9' || b[at-1] == '.' || b[at-1] == '-' || b[at-1] == '_') || at == 0 && later
+		behind := part(end) || end < len(b) && b[end] == '.' && part(end+1) || end+2 > len(b) && more
+		if !s.word || !before && !behind {
+			return true
+		}
+	}
 }
 
 // String tells an admin what was removed.
