@@ -31,10 +31,7 @@ const tryWithin = 10 * time.Second
 func (p program) check(ctx context.Context, args []string) error {
 	set := p.flags("check", checkHelp)
 	path := set.String("config", configFile, configHelp)
-	if err := p.parse(set, args, 0); err != nil {
-		return err
-	}
-	cfg, err := config.Load(*path)
+	cfg, err := p.configured(set, args, path)
 	if err != nil {
 		return err
 	}

@@ -143,10 +143,7 @@ func (p program) backup(ctx context.Context, args []string) error {
 	set := p.flags("backup", backupHelp)
 	path := set.String("config", configFile, configHelp)
 	to := set.String("to", "", "the `file` to write; it must not be there (default: the data file's name and the time)")
-	if err := p.parse(set, args, 0); err != nil {
-		return err
-	}
-	cfg, err := config.Load(*path)
+	cfg, err := p.configured(set, args, path)
 	if err != nil {
 		return err
 	}
@@ -412,10 +409,7 @@ func (p program) restore(args []string) error {
 func (p program) compact(args []string) error {
 	set := p.flags("compact", compactHelp)
 	path := set.String("config", configFile, configHelp)
-	if err := p.parse(set, args, 0); err != nil {
-		return err
-	}
-	cfg, err := config.Load(*path)
+	cfg, err := p.configured(set, args, path)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 
+	"frontdesk/config"
 	"frontdesk/deploy/ejabberd"
 	"frontdesk/deploy/prosody"
 )
@@ -160,6 +161,14 @@ func (p program) parse(set *flag.FlagSet, args []string, operands int) error {
 		return misused("%q is too much for \"frontdesk %s\": it takes flags, as --name value", set.Arg(operands), set.Name())
 	}
 	return nil
+}
+
+// configured reads the flags of a subcommand that takes nothing else, and the configuration that one of them names.
+func (p program) configured(set *flag.FlagSet, args []string, path *string) (*config.Config, error) {
+	if err := p.parse(set, args, 0); err != nil {
+		return nil, err
+	}
+	return config.Load(*path)
 }
 
 func (p program) module(args []string) error {

@@ -32,10 +32,7 @@ standard error, and says "frontdesk: ready" there when both links are up.
 func (p program) serve(ctx context.Context, args []string) error {
 	set := p.flags("run", runHelp)
 	path := set.String("config", configFile, configHelp)
-	if err := p.parse(set, args, 0); err != nil {
-		return err
-	}
-	cfg, err := config.Load(*path)
+	cfg, err := p.configured(set, args, path)
 	if err != nil {
 		return err
 	}

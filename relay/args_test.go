@@ -95,7 +95,7 @@ func FuzzForm(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, text string) {
 		form, err := stanza.Parse(text)
 		if err != nil {
-			t.Skip()
+			return // no XML is never handed on
 		}
 		all := orders()
 		for i := range all {

@@ -212,7 +212,7 @@ func TestEnds(t *testing.T) {
 		{name: "too big first", frames: []string{big}, want: websocket.StatusMessageTooBig},
 		{name: "too big", frames: []string{openFrame, big}, want: websocket.StatusMessageTooBig},
 		{name: "binary", frames: []string{openFrame}, binary: true, want: websocket.StatusUnsupportedData},
-		{name: "server is mute", change: func(l *limits) { l.quiet, l.pong = 20*time.Millisecond, 50*time.Millisecond }, frames: []string{openFrame}, server: func(*websocket.Conn) {}, want: websocket.StatusTryAgainLater},
+		{name: "server is mute", change: func(l *limits) { l.quiet, l.pong = 20*time.Millisecond, 2*time.Second }, frames: []string{openFrame}, server: func(*websocket.Conn) {}, want: websocket.StatusTryAgainLater},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
