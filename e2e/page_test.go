@@ -111,7 +111,8 @@ func pageTalks(t *testing.T, w *world, b *browser.Browser, serve func()) {
 	v.do("fill", browser.Args{"role": "textbox", "name": "Your name", "value": "Maria"})
 	v.do("fill", browser.Args{"role": "textbox", "name": "Your question", "value": "Where is my parcel?"})
 	v.do("click", browser.Args{"role": "button", "name": "Start chat"})
-	contact := hears("Where is my parcel?").From().Bare()
+	question := hears("Where is my parcel?")
+	contact := question.From().Bare()
 	if !strings.HasPrefix(string(contact), "maria.") {
 		t.Errorf("the contact is %s", contact)
 	}
@@ -123,6 +124,14 @@ func pageTalks(t *testing.T, w *world, b *browser.Browser, serve func()) {
 		must(t, anna.send(m.Add(more...)))
 	}
 	v.do("see", browser.Args{"css": ".message[data-state=sent]"})
+	if !question.Has("urn:xmpp:receipts", "request") {
+		t.Fatalf("anna's client is asked for no receipt: %s", question)
+	}
+	says("", "", stanza.New("urn:xmpp:receipts", "received", "id", question.ID()))
+	v.do("see", browser.Args{"css": ".message[data-state=delivered]", "text": "Where is my parcel?"})
+	v.shot("delivered-" + strings.ReplaceAll(t.Name(), "/", "-"))
+	says("", "", stanza.New("urn:xmpp:chat-markers:0", "displayed", "id", question.ID()))
+	v.do("see", browser.Args{"css": ".message[data-state=read]", "text": "Where is my parcel?"})
 	says("b0", "", stanza.New("http://jabber.org/protocol/chatstates", "composing"))
 	says("b1", "I am loking", stanza.New("urn:xmpp:receipts", "request"))
 	v.see("I am loking")

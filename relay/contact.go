@@ -187,9 +187,15 @@ func (r *Relay) agentAmends(t *thread, agent string, s *stanza.Element, w *words
 	r.noteWords(t, agent, &entry{kind: kindAmended, own: o, words: w})
 }
 
-// agentSignal passes typing, receipts and markers of the conversation's owner on to the customer.
+// agentSignal passes typing, receipts and markers of who has the conversation on to the customer; of who is asked to take it,
+// receipts.
 func (r *Relay) agentSignal(t *thread, agent string, m *intake) {
-	if d, open := r.desk.Thread(t.N); !open || d.Owner != agent && !slices.Contains(r.desk.Team(t.N), agent) {
+	d, open := r.desk.Thread(t.N)
+	has := open && (d.Owner == agent || slices.Contains(r.desk.Team(t.N), agent))
+	if m.received != "" && (has || r.desk.Asks(t.N, agent)) {
+		r.arrived(t, m.received)
+	}
+	if !has {
 		return
 	}
 	if m.displayed != "" {
@@ -198,6 +204,24 @@ func (r *Relay) agentSignal(t *thread, agent string, m *intake) {
 	}
 	if m.state != "" {
 		r.passState(t, m.state)
+	}
+}
+
+// arrived tells the customer once that a client of an agent's has a message of his: not how many clients have it, or how many
+// agents. The receipt that he was given says "on disk", and may come again at any time, so this is no second one but the
+// marker <received/> (XEP-0333 until 0.4).
+func (r *Relay) arrived(t *thread, id string) {
+	seq, ours := r.ids.seq(id)
+	if !ours {
+		return
+	}
+	r.fill(t)
+	for i := range t.recent {
+		if s := t.at(i); s.seq == seq && s.awaited {
+			s.awaited = false
+			el := signal("chat", stanza.New(nsMarkers, "received", "id", s.id))
+			r.pass(r.front, address(el, t.from, t.customer.address()))
+		}
 	}
 }
 

@@ -121,6 +121,8 @@ type said struct {
 	by   string
 	id   string
 	root uint64 // what it corrects
+
+	awaited bool // its author, the customer, is to be told when an agent's client has it
 }
 
 const (
@@ -137,7 +139,8 @@ func (r *Relay) idKey(by, id string) uint64 {
 
 func (r *Relay) remember(t *thread, seq uint64, by string, w *words, at time.Time) {
 	// A piece of a stanza would keep all of it in memory, hence the clone.
-	s := said{seq: seq, key: r.idKey(by, w.ID), sum: w.sum(r.seed), at: at.UnixNano(), by: by, id: strings.Clone(w.ID), root: w.Replace}
+	s := said{seq: seq, key: r.idKey(by, w.ID), sum: w.sum(r.seed), at: at.UnixNano(), by: by, id: strings.Clone(w.ID), root: w.Replace,
+		awaited: by == "" && w.ID != "" && w.trackable()}
 	if len(t.recent) < maxRecent {
 		t.recent = append(t.recent, s)
 		t.newest = len(t.recent) - 1

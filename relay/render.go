@@ -98,7 +98,7 @@ func (r *Relay) toAgent(t *thread, e *entry, agent string, out emit) {
 		}
 	}
 	if by == "" {
-		w.Receipt = false // the customer's receipt means "on disk"
+		w.Receipt = w.trackable() // his own receipt means "on disk", and is given already
 	}
 	m := w.build(r.ids.of(e.seq), func(ref uint64) string { return r.refer(t, ref, agent) }, textRetracted)
 	if m == nil {

@@ -91,6 +91,9 @@ var encryptedBy = map[string]bool{
 	"jabber:x:encrypted": true, "urn:xmpp:openpgp:0": true, "urn:ietf:params:xml:ns:xmpp-e2e": true,
 }
 
+// trackable reports whether the author wants to know how far the words come: receipts say that they are kept, markers the rest.
+func (w *words) trackable() bool { return w.Receipt && w.Markable }
+
 // keysOnly reports whether an OMEMO element carries keys and no text (XEP-0384 §5.8): nothing to answer.
 func keysOnly(c *stanza.Element) bool {
 	return c.Local == "encrypted" && c.Has(c.Space, "header") && !c.Has(c.Space, "payload")

@@ -251,13 +251,31 @@ func firstChat(c *customer) {
 	c.await("the pause", func(th *fakeThread) bool { return slices.Contains(th.signals, "paused") })
 	c.write("Thank you")
 	c.await("the second message", func(th *fakeThread) bool { return slices.Contains(words(th), "Thank you") })
-	c.set(func(th *fakeThread) {
-		id := th.archive[2].id
-		th.client.send(`<message xmlns='jabber:client' from='%s/desk' type='chat'><displayed xmlns='urn:xmpp:chat-markers:0' id='%s'/></message>`, testQueue, id)
-	})
+	c.do("see", args{"css": ".message[data-state=sent] .body", "text": "Thank you"})
+	// It comes to an agent's client. That it is on disk may be said again afterwards, and is no news.
+	c.hears(`<received xmlns='urn:xmpp:chat-markers:0' id='%s'/>`)
+	c.do("see", args{"css": ".message[data-state=delivered] .state", "text": "Delivered"})
+	c.hears(`<received xmlns='urn:xmpp:receipts' id='%s'/>`)
+	c.desk.say(c.thread, "d2", `<body>You are welcome</body>`+nickAnna)
+	c.see("You are welcome")
+	c.do("see", args{"css": ".message[data-state=delivered] .state", "text": "Delivered"})
+	c.hears(`<displayed xmlns='urn:xmpp:chat-markers:0' id='%s'/>`)
 	c.do("see", args{"css": ".message[data-state=read] .body", "text": "Thank you"})
-	c.shows("Question of first chat", "Hello Maria", "Thank you")
+	c.shows("Question of first chat", "Hello Maria", "Thank you", "You are welcome")
 	c.heardOnce()
+}
+
+// hears sends the customer a signal about what he wrote last.
+func (c *customer) hears(signal string) {
+	c.set(func(th *fakeThread) {
+		id := ""
+		for _, m := range th.archive {
+			if m.mine {
+				id = m.id
+			}
+		}
+		th.client.send(`<message xmlns='jabber:client' from='%s/desk' type='chat'>%s</message>`, testQueue, fmt.Sprintf(signal, id))
+	})
 }
 
 func reloadKeepsThread(c *customer) {
@@ -503,8 +521,9 @@ func veryLong(c *customer) {
 
 func twoTabs(c *customer) {
 	c.start(nil)
+	c.hears(`<received xmlns='urn:xmpp:chat-markers:0' id='%s'/>`)
 	second := c.tab()
-	second.see("Question of two tabs")
+	second.do("see", args{"css": ".message[data-state=delivered] .body", "text": "Question of two tabs"})
 	second.write("From the second")
 	c.see("From the second")
 	c.desk.say(c.thread, "d1", `<body>To both</body>`+wantsAll+nickAnna)

@@ -151,6 +151,7 @@ async function run() {
   function take(m, page) {
     if (m.displayed && !m.mine) thread.readUpTo(m.displayed);
     if (m.received && !m.mine) thread.mark(m.received, 'sent');
+    if (m.delivered && !m.mine) thread.mark(m.delivered, 'delivered');
     if (page === 0 && !m.mine) {
       if (m.body !== null || m.state) view.typing(m.state === 'composing' && m.body === null, m.nick);
       if (m.markable && m.id) newest = m.id;

@@ -68,6 +68,7 @@ export function readMessage(el, queue) {
     reactsTo: reactions?.getAttribute('id') || '',
     reactions: reactions ? [...reactions.children].map(r => r.textContent.trim().slice(0, 16)).filter(Boolean).slice(0, REACTIONS_MAX) : [],
     received: idOf(el, 'received', NS.receipts),
+    delivered: idOf(el, 'received', NS.markers),
     displayed: idOf(el, 'displayed', NS.markers),
     wantsReceipt: Boolean(child(el, 'request', NS.receipts)),
     markable: Boolean(child(el, 'markable', NS.markers)),

@@ -10,7 +10,7 @@ const LOOK_MS = 15_000; // between looks of a visible tab at its leader
 const LOG_MAX = 12_000; // events that a new tab can be told
 
 /** lasts says whether a message is more than typing. @param {Frontdesk.Heard} m */
-const lasts = m => m.body !== null || Boolean(m.retracts || m.reactsTo || m.displayed);
+const lasts = m => m.body !== null || Boolean(m.retracts || m.reactsTo || m.delivered || m.displayed);
 
 export class Tabs {
   #on; #make; #send;

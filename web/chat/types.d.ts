@@ -53,7 +53,7 @@ declare namespace Frontdesk {
   /** A message as it came. */
   interface Heard {
     id: string; mine: boolean; at: number; body: string | null; reply: string; quote?: string; url: string; nick: string;
-    replaces: string; retracts: string; reactsTo: string; reactions: string[]; received: string; displayed: string;
+    replaces: string; retracts: string; reactsTo: string; reactions: string[]; received: string; delivered: string; displayed: string;
     wantsReceipt: boolean; markable: boolean; state: string; form: Form | null; choices: Choice[];
   }
   type State = 'waiting' | 'failed' | 'sent' | 'delivered' | 'read';
