@@ -220,6 +220,10 @@ func (k *checker) agent(path string, a *Person, jids map[string]bool, names map[
 // nick holds names apart as group chats do (RFC 8266: case and width do not count).
 func (k *checker) nick(path string, a *Person, names map[string]string) {
 	at := join(path, "name")
+	if problem := NameProblem(a.Name); k.given[at] && problem != "" { // what admins said while the desk ran was checked then
+		k.fault(at, "%q cannot be a name at the desk: %s: write another", a.Name, problem)
+		return
+	}
 	key, err := precis.Nickname.CompareKey(a.Name)
 	if err != nil || strings.TrimSpace(a.Name) != a.Name || utf8.RuneCountInString(a.Name) > maxNames {
 		k.fault(at, "%q cannot be a name at the desk: write 1 to %d letters, digits, signs and single blanks", a.Name, maxNames)

@@ -144,6 +144,8 @@ func TestFaults(t *testing.T) {
 			`line 17: agent.name: "Desk" is the desk's own name there: write another`},
 		{"no name", `"bob@agents.example"`, "\"bob@agents.example\"\nname = \" Bob\"",
 			`line 17: agent.name: " Bob" cannot be a name at the desk: write 1 to 64 letters, digits, signs and single blanks`},
+		{"emoji in a name", `"bob@agents.example"`, "\"bob@agents.example\"\nname = \"Bob 🎉\"",
+			`line 17: agent.name: "Bob 🎉" cannot be a name at the desk: some servers drop what comes from a name with emoji, or with other signs that they are too old for: write another`},
 		{"role and capacity", `"bob@agents.example"`, "\"bob@agents.example\"\nrole = \"superviser\"\ncapacity = 0",
 			`line 17: agent.role: "superviser" is not known (did you mean "supervisor"?): write one of agent, supervisor, admin` + "\n" +
 				"line 18: agent.capacity: write how many conversations at once, from 1 to 1000; whoever is to get none is left out of the queues' agents"},

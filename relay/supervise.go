@@ -204,6 +204,9 @@ func (r *Relay) recruit(c *call) (string, error) {
 	if r.staff[jid] != nil {
 		return "", refuse("%s is at the desk already.", jid)
 	}
+	if problem := config.NameProblem(c.text("name")); problem != "" {
+		return "", refuse("%s.", problem)
+	}
 	if err := r.hire(c.agent, jid, c.text("name"), config.Agent); err != nil {
 		return "", refuse("%v.", err)
 	}
