@@ -45,6 +45,7 @@ lint: | deps
 	go vet ./...
 	@if $(STATICCHECK) -version >/dev/null 2>&1; then echo '$(STATICCHECK) ./...'; $(STATICCHECK) ./...; \
 		else echo 'staticcheck left out: it cannot be fetched'; fi
+	deploy/vulncheck.sh
 	cd web && browser/node_modules/.bin/tsc -p browser
 	cd web && browser/node_modules/.bin/oxlint --deny-warnings chat/*.js widget browser/*.mjs
 	node web/browser/strophe.mjs -check
