@@ -40,7 +40,7 @@ func (p program) check(ctx context.Context, args []string) error {
 	case errors.Is(err, store.ErrLocked):
 		return p.checkRunning(ctx, cfg)
 	case err != nil:
-		fmt.Fprintf(p.stdout, "data: %v\n", err)
+		fmt.Fprintf(p.stdout, "data: %v\n", hint(err))
 		p.checkLinks(ctx, cfg)
 		return errSaid
 	}

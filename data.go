@@ -421,10 +421,25 @@ func (p program) compact(args []string) error {
 	return nil
 }
 
-// hint says what to do about a file that is in use.
+// hint says what to do about a file that cannot be used.
 func hint(err error) error {
-	if errors.Is(err, store.ErrLocked) {
-		return fmt.Errorf("%w: stop the desk first, or make a backup and take that", err)
+	var file *fs.PathError
+	if errors.As(err, &file) && errors.Is(file, fs.ErrPermission) {
+		return fmt.Errorf("%w: the user that the desk runs as must be allowed to read and write it, and its folder", err)
+	}
+	for _, h := range []struct {
+		is  error
+		say string
+	}{
+		{store.ErrLocked, "stop the desk first, or make a backup and take that"},
+		{syscall.EROFS, "it can be read and not written: have the disk mounted for writing, after a look at why it is not (dmesg); or name another place as data"},
+		{syscall.EIO, "the disk has a fault (dmesg says more). All that was acknowledged is in the file: copy it to another disk, and see what \"frontdesk verify\" says of it"},
+		{syscall.EFBIG, "raise the limit on the size of files (ulimit -f, systemd's LimitFSIZE), then start again: nothing that was acknowledged is lost"},
+		{syscall.ENOSPC, "make room, then start again: nothing that was acknowledged is lost"},
+	} {
+		if errors.Is(err, h.is) {
+			return fmt.Errorf("%w: %s", err, h.say)
+		}
 	}
 	return err
 }

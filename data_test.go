@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -81,6 +82,45 @@ func TestDataCommands(t *testing.T) {
 	not("no such file", "backup", "--config", toml, "--to", filepath.Join(dir, "none"))
 	if _, err := os.Stat(filepath.Join(dir, "none")); err == nil {
 		t.Error("a backup of nothing was written")
+	}
+}
+
+// TestReadOnly: on a disk that cannot be written the desk does not start, whether its file is there or not, and check says the same.
+func TestReadOnly(t *testing.T) {
+	t.Parallel()
+	dir, toml := dataDir(t)
+	if os.Getuid() != 0 {
+		t.Skip("only root can mount a disk that cannot be written")
+	}
+	disk := filepath.Join(dir, "disk")
+	ok := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ok(os.Mkdir(disk, 0o700))
+	ok(syscall.Mount("frontdesk-test", disk, "tmpfs", 0, "size=40m"))
+	t.Cleanup(func() { syscall.Unmount(disk, syscall.MNT_DETACH) })
+	text, err := os.ReadFile(toml)
+	ok(err)
+	ok(os.WriteFile(toml, bytes.Replace(text, []byte(`#data = "frontdesk.db"`), []byte(`data = "disk/frontdesk.db"`), 1), 0o600))
+	for _, there := range []bool{false, true} {
+		if there {
+			ok(syscall.Mount("", disk, "", syscall.MS_REMOUNT, ""))
+			s, err := store.Open(filepath.Join(disk, "frontdesk.db"))
+			ok(err)
+			ok(s.Close())
+		}
+		ok(syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+		for _, command := range []string{"run", "check"} {
+			status, stdout, stderr := invoke(t, "", command, "--config", toml)
+			for _, want := range []string{"read-only file system", "disk/frontdesk.db", "mounted for writing"} {
+				if status != failed || !strings.Contains(stdout+stderr, want) {
+					t.Errorf("%s, its file there: %v: %d, %q, %q: no %q", command, there, status, stdout, stderr, want)
+				}
+			}
+		}
 	}
 }
 

@@ -39,7 +39,7 @@ func (p program) serve(ctx context.Context, args []string) error {
 	log := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level(cfg.Log)}))
 	load := func() (*config.Config, error) { return config.Load(*path) }
 	if err := desk(ctx, cfg, load, log); err != nil {
-		log.Error("stopped", "err", err)
+		log.Error("stopped", "err", hint(err))
 		return errSaid
 	}
 	log.Info("stopped")

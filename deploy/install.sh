@@ -2,7 +2,7 @@
 # Installs by apt what is missing and says what: as root; else it prints the command.
 #
 #   deploy/install.sh run    what `make run` needs: Prosody
-#   deploy/install.sh test   what `make test` needs: Prosody and its modules, ejabberd, Chromium, Node.js, npm, gcc, slixmpp
+#   deploy/install.sh test   what `make test` needs: Prosody and its modules, ejabberd, Chromium, Node.js, npm, gcc, strace, slixmpp
 #
 # The system's own XMPP services are neither started nor left enabled: ours are
 # private processes, and port 5222 stays free.
@@ -110,6 +110,7 @@ test)
 	need node nodejs
 	need npm npm
 	need gcc gcc libc6-dev # for go test -race
+	need strace strace # makes a disk slow or broken
 	# apt's library is for apt's Python, whatever else is on the PATH.
 	/usr/bin/python3 -c 'import slixmpp' 2>/dev/null || packages="$packages python3-slixmpp"
 	;;

@@ -57,9 +57,9 @@ func (r *Relay) commit() {
 		return
 	}
 	if len(r.records) > 0 || len(r.rows) > 0 {
-		err := r.store.Append(r.next-uint64(len(r.records)), store.Batch{Records: r.records, Rows: r.rows})
+		err := r.disk.keep(r.store, r.next-uint64(len(r.records)), store.Batch{Records: r.records, Rows: r.rows})
 		if err != nil {
-			r.fail(fmt.Errorf("keeping a batch: %w", err))
+			r.fail(fmt.Errorf("keeping a batch in %s: %w", r.cfg.Data, err))
 			return
 		}
 	}

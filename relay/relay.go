@@ -57,6 +57,7 @@ type Relay struct {
 	chance dispatch.Chance
 
 	store *store.Store
+	disk  *disk
 	desk  *dispatch.Desk
 	rooms *muc.Service
 	ids   ids
@@ -148,6 +149,7 @@ func New(cfg *config.Config, o Options) (*Relay, error) {
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
+	r.disk = &disk{log: r.log, file: cfg.Data, epoch: time.Now()}
 	if r.chance == nil {
 		r.chance = fairChance{}
 	}

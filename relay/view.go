@@ -54,6 +54,8 @@ func (r *Relay) publish() {
 		"words_too_old_total":           float64(r.counts.erased),
 		"log_records":                   float64(r.next - 1),
 		"log_commits_total":             float64(st.Commits),
+		"log_commit_seconds_total":      r.disk.took.Seconds(),
+		"log_commits_slow_total":        float64(r.disk.slow),
 		"file_bytes":                    float64(st.FileSize),
 	} {
 		m.values[name] = v
@@ -73,7 +75,12 @@ func number01(b bool) float64 {
 }
 
 // Health returns nil if both links are up and the desk works, else what is wrong. Safe for concurrent use.
-func (r *Relay) Health() error { return r.view.Load().health }
+func (r *Relay) Health() error {
+	if err := r.disk.stuck(); err != nil {
+		return err // the loop waits, and what it last published says nothing of it
+	}
+	return r.view.Load().health
+}
 
 // Metrics returns counters and gauges, at most a second old while something happens. Safe for
 // concurrent use; the map is not to be changed.
