@@ -2,6 +2,7 @@
 # make test   everything that is tested; installs what is missing
 # make bench  figures of the relay, of rooms and of memory, beside others in the same run
 # make year   a simulated year of a shop for every strategy: waiting times, shares
+# make kill   100 kills while 100,000 messages go through a real server: KILLFLAGS="-kills 100 -messages 100000 -seed 1 -server prosody -faults desk"
 # make fuzz   every fuzzer for FUZZTIME (30s)
 # make build  ./frontdesk
 
@@ -15,9 +16,10 @@ REAL = ^frontdesk/(deploy|e2e)(/|$$)
 PLAIN = ^frontdesk/(deploy|e2e|store)(/|$$)
 TESTFLAGS =
 BENCHFLAGS =
+KILLFLAGS = -kills 100 -messages 100000
 FUZZTIME = 30s
 
-.PHONY: build run test deps lint test-race test-real bench year fuzz clean
+.PHONY: build run test deps lint test-race test-real bench year kill fuzz clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o frontdesk .
@@ -61,6 +63,9 @@ bench:
 
 year:
 	go test ./dispatch -count=1 -run '^TestYear$$' -v -year
+
+kill: | deps
+	go test ./e2e -count=1 -run '^TestKilled$$' -v -timeout 24h $(KILLFLAGS)
 
 fuzz:
 	@set -e; for package in $$(go list ./...); do \
