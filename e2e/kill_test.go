@@ -97,6 +97,7 @@ func TestKilled(t *testing.T) {
 		{"prosody", 6, []string{"desk"}},
 		{"prosody", 4, []string{"server"}},
 		{"prosody", 6, []string{"freeze-desk", "freeze-server", "cut"}},
+		{"ejabberd", 2, []string{"server"}},
 		{"ejabberd", 6, []string{"desk", "freeze-desk", "freeze-server", "cut"}},
 	} {
 		t.Run(c.kind+"-"+strings.Join(c.names, "-"), func(t *testing.T) {
@@ -280,10 +281,16 @@ func (s *stage) table() string {
 	}
 	said, sure, got, heard := 0, 0, 0, 0
 	for _, c := range s.customers {
-		said, sure, got = said+c.said, sure+len(c.sure), got+len(c.heard)
-	}
-	for _, a := range s.agents {
-		heard += len(a.heard)
+		said, sure = said+c.said, sure+len(c.sure)
+		for i := range c.said {
+			body := saying(c, i+1)
+			if c.heard[answerTo(body)] != "" {
+				got++
+			}
+			if slices.ContainsFunc(s.agents, func(a *person) bool { return a.heard[body] != "" }) {
+				heard++
+			}
+		}
 	}
 	line("messages of customers", said)
 	line("  acknowledged by a receipt of the desk", sure)

@@ -118,21 +118,23 @@ type Relay struct {
 	sifted  int                // records read for archive queries in this batch
 	broken  error              // what ends the process
 
-	verifyBy, expireAt time.Time // zero: not waiting
-	paused             bool      // dispatch has been told that the desk is down
-	cursorAt           time.Time
-	snapshotAt         uint64 // sequence number at which the next one is due
-	publishedAt        time.Time
-	publishedUp        int
-	stale              bool    // something changed that may change a queue's presence
-	fresh              []fresh // in this step
-	met                bool    // who began a conversation in another run and was told nothing has been looked for
-	ready              chan struct{}
-	wasReady           bool
-	saidReady          bool
-	view               atomic.Pointer[metrics]
-	shelf              atomic.Pointer[shelf] // of copies
-	counts             counts
+	verifyBy, expireAt   time.Time               // zero: not waiting
+	before               map[string][]stanza.JID // clients that agents had when the desk's link was lost, and that may live on
+	doubtFrom, doubtTill time.Time               // what they were sent from then on may not have reached them; looked at until
+	paused               bool                    // dispatch has been told that the desk is down
+	cursorAt             time.Time
+	snapshotAt           uint64 // sequence number at which the next one is due
+	publishedAt          time.Time
+	publishedUp          int
+	stale                bool    // something changed that may change a queue's presence
+	fresh                []fresh // in this step
+	met                  bool    // who began a conversation in another run and was told nothing has been looked for
+	ready                chan struct{}
+	wasReady             bool
+	saidReady            bool
+	view                 atomic.Pointer[metrics]
+	shelf                atomic.Pointer[shelf] // of copies
+	counts               counts
 }
 
 // New opens the file and rebuilds the state; the links are down until Run.
@@ -166,6 +168,7 @@ func New(cfg *config.Config, o Options) (*Relay, error) {
 		r.store.Close()
 		return nil, fmt.Errorf("rebuilding the desk from %s: %w", cfg.Data, err)
 	}
+	r.suspect()
 	if r.clock == nil {
 		r.clock = newWallClock(r.now)
 	}

@@ -184,7 +184,9 @@ func (r *Relay) roomEvent(e *muc.Event) {
 	}
 	switch e.Kind {
 	case muc.Entered:
+		r.reborn(agent, e.JID)
 		r.sessions(agent)
+		r.settleDoubt(agent)
 		if _, known := r.accounts[agent][e.JID]; !known {
 			r.showAll(agent, e.JID)
 		}
@@ -300,6 +302,7 @@ func (r *Relay) agentRow(agent string) agentRow {
 func (r *Relay) deskUp() {
 	r.paused = true
 	r.verifyBy, r.expireAt = r.now.Add(verifyWithin), r.now.Add(expireAfter)
+	r.doubtTill = r.expireAt
 	r.rooming(r.rooms.Verify(r.now))
 	for _, p := range r.cfg.Agents {
 		r.recruited(p.JID)
@@ -333,6 +336,9 @@ func (r *Relay) verifying() {
 		}
 		r.meet()
 		r.decide(dispatch.DeskUp{}, nil)
+		for _, p := range r.cfg.Agents {
+			r.settleDoubt(p.JID)
+		}
 		r.ungranted()
 		r.reshowEvery()
 		r.watchLines()
@@ -353,6 +359,7 @@ func (r *Relay) deskDown() {
 	clear(r.grants)
 	r.rooms.Doubt()
 	if !r.paused {
+		r.suspect()
 		r.paused = true
 		r.decide(dispatch.DeskDown{}, nil)
 	}
