@@ -41,9 +41,7 @@ func TestPage(t *testing.T) {
 			must(t, err)
 			srv.Start()
 			t.Cleanup(srv.Close)
-			b, err := browser.Start(srv.URL)
-			must(t, err)
-			t.Cleanup(b.Close)
+			b := browser.For(t, srv.URL)
 			pageTalks(t, w, b, serve)
 			for _, mobile := range []bool{false, true} {
 				for where, deny := range map[string]bool{"kept by the frame": false, "kept by the host": true} {

@@ -50,11 +50,7 @@ func TestPage(t *testing.T) {
 	t.Cleanup(site.Close)
 	shop.chat <- site.URL
 	desk.do(func(s *deskState) { s.site = site.URL })
-	chromium, err := browser.Start(site.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(chromium.Close)
+	chromium := browser.For(t, site.URL)
 	for name, scenario := range map[string]func(*customer){
 		"first chat":         firstChat,
 		"reload":             reloadKeepsThread,

@@ -230,11 +230,7 @@ func TestShop(t *testing.T) {
 	cfg.Web.Demo = true
 	site := httptest.NewServer(New(cfg, fakeView{}, slog.New(slog.DiscardHandler)))
 	t.Cleanup(site.Close)
-	chromium, err := browser.Start(site.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(chromium.Close)
+	chromium := browser.For(t, site.URL)
 	for name, form := range map[string]args{"shop": {}, "shop mobile": {"mobile": true}} {
 		c := &customer{t: t, desk: desk, browser: chromium, name: name}
 		form["path"] = "/"

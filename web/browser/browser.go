@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"testing"
 )
 
 // Browser is one Chromium with any number of pages. Safe for concurrent use.
@@ -37,9 +38,30 @@ type reply struct {
 // ErrEnded is returned by calls after the browser's end.
 var ErrEnded = errors.New("browser: ended")
 
-// Start starts Chromium for pages under base, an origin such as http://127.0.0.1:8080.
-// It needs node, Chromium (or CHROMIUM in the environment) and the folder's node_modules, and says what is missing.
-func Start(base string) (*Browser, error) {
+// For starts Chromium for a test, for pages under base, an origin such as http://127.0.0.1:8080; it ends with the test.
+// Of no page anything may have gone wrong then that the test did not ask for with "faults": no error or warning in the console,
+// no exception, no policy violated, no request that failed or went to another origin than base and the page's own.
+func For(t testing.TB, base string) *Browser {
+	t.Helper()
+	b, err := start(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		defer b.close()
+		var faults []string
+		if err := b.Do("", "leftovers", nil, &faults); err != nil {
+			t.Error(err)
+		}
+		for _, f := range faults {
+			t.Error(f)
+		}
+	})
+	return b
+}
+
+// start needs node, Chromium (or CHROMIUM in the environment) and the folder's node_modules, and says what is missing.
+func start(base string) (*Browser, error) {
 	_, source, _, _ := runtime.Caller(0)
 	dir := filepath.Dir(source)
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", "playwright-core")); err != nil {
@@ -111,8 +133,7 @@ func (b *Browser) run(replies <-chan reply) {
 	}
 }
 
-// Close ends the browser and waits for it.
-func (b *Browser) Close() {
+func (b *Browser) close() {
 	b.stdin.Close()
 	<-b.ended
 }

@@ -47,10 +47,12 @@ class Page {
   #context; #page;
   #framed = false; // the chat is a frame of the page
   #faults = []; // console errors, exceptions, policy violations, foreign requests, failed requests
+  #borne = []; // what faults may have in them that are none
+  #dialled = 0; // sockets that were opened, or tried to be
 
-  // open {mobile, dark, path, deny, still, lang, width, height}: a fresh customer. path may be on another site, which
-  // has the chat as its frame. deny: the browser has no storage for the chat, whole or as a frame.
-  async open({ mobile = false, dark = false, path = CHAT, deny = false, still = true, lang = 'en-GB', width = 1100, height = 760 }) {
+  // open {mobile, dark, path, deny, still, clock, lang, width, height}: a fresh customer. path may be on another site, which
+  // has the chat as its frame. deny: the browser has no storage for the chat, whole or as a frame. clock: as the command, from the start.
+  async open({ mobile = false, dark = false, path = CHAT, deny = false, still = true, clock = false, lang = 'en-GB', width = 1100, height = 760 }) {
     this.#framed = new URL(path, BASE).pathname !== CHAT;
     this.#context = await (deny && this.#framed ? denying : browser).newContext({
       viewport: mobile ? { width: 390, height: 780 } : { width, height },
@@ -66,6 +68,7 @@ class Page {
         Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('denied', 'SecurityError'); } });
       });
     }
+    if (clock) await this.#context.clock.install();
     await this.#start(path);
   }
 
@@ -79,14 +82,17 @@ class Page {
 
   async #start(path) {
     const page = this.#page = await this.#context.newPage();
-    const fault = text => this.#faults.push(text);
+    const fault = text => { if (!page.isClosed() && !this.#borne.some(b => text.includes(b))) this.#faults.push(text); };
     page.on('console', m => { if (['error', 'warning'].includes(m.type())) fault(`console: ${m.text()}`); });
     page.on('pageerror', e => fault(`exception: ${e.message}`));
     page.on('requestfailed', r => fault(`failed: ${r.url()} ${r.failure()?.errorText}`));
     const start = new URL(path, BASE);
     const own = url => { const u = new URL(url); return [BASE.host, start.host].includes(u.host) || ['data:', 'blob:'].includes(u.protocol); };
     page.on('request', r => { if (!own(r.url())) fault(`foreign: ${r.url()}`); });
-    page.on('websocket', w => { if (!own(w.url())) fault(`foreign: ${w.url()}`); });
+    page.on('websocket', w => {
+      this.#dialled++;
+      if (!own(w.url())) fault(`foreign: ${w.url()}`);
+    });
     await page.exposeFunction('violated', text => fault(`policy: ${text}`));
     await page.addInitScript(() => {
       document.addEventListener('securitypolicyviolation', e => window.violated(`${e.violatedDirective} ${e.blockedURI}`));
@@ -123,9 +129,46 @@ class Page {
   // focused is "tag#id" of what has the focus.
   async focused() { return this.#own.evaluate(() => `${document.activeElement.localName}#${document.activeElement.id}`); }
 
-  // clock takes over the page's time, which goes on as before; forward {ms} jumps.
+  // clock takes over the time of all pages of the customer, which goes on as before; timers that run already are not in it. forward {ms} jumps.
   async clock() { await this.#page.clock.install(); }
   async forward({ ms }) { await this.#page.clock.fastForward(ms); }
+
+  // stop has the time of a page that was opened with a clock stand still, and resume go on.
+  async stop() { await this.#page.clock.pauseAt(Date.now() + 1000); }
+  async resume() { await this.#page.clock.resume(); }
+
+  // slept {ms}: what the clock on the wall shows has gone on, but no timer has, as in a computer that slept.
+  async slept({ ms }) { await this.#page.clock.setSystemTime(await this.#own.evaluate(() => Date.now()) + ms); }
+
+  // pass {ms, step, beside, channel} lets time that stands go by in steps, and returns after how many ms the page dialled. Each attempt
+  // ends before the next step; so does what it and the tab beside say to each other on a channel.
+  async pass({ ms, step, beside, channel }) {
+    const at = [], other = pages.get(beside);
+    await other?.#own.evaluate(name => {
+      const c = window.echo = new BroadcastChannel(name);
+      c.onmessage = e => { if (e.data.to === 'echo') c.postMessage({ to: 'echoed' }); };
+    }, channel);
+    for (let now = step; now <= ms; now += step) {
+      const before = this.#dialled;
+      await this.#page.clock.runFor(step);
+      await this.#in({ css: 'body:not([data-phase=login])' }).waitFor({ state: 'attached' });
+      if (other) {
+        await this.#own.evaluate(name => new Promise(done => {
+          const c = new BroadcastChannel(name);
+          c.onmessage = e => { if (e.data.to === 'echoed') { c.close(); done(); } };
+          c.postMessage({ to: 'echo' });
+        }), channel);
+      }
+      if (this.#dialled > before) at.push(now);
+    }
+    return at;
+  }
+
+  // offline {on} takes the network away and gives it back. A socket that is open stays so meanwhile, and carries nothing.
+  async offline({ on }) { await this.#context.setOffline(on); }
+
+  // bear {text}: what has this in it is no fault from now on.
+  async bear({ text }) { this.#borne.push(text); }
 
   async reload() { await this.#page.reload(); }
   async close() { await (this.#context.pages().length > 1 ? this.#page.close() : this.#context.close()); }
@@ -214,6 +257,9 @@ class Page {
 
   // faults returns what went wrong since it was last asked.
   async faults() { return this.#faults.splice(0); }
+
+  // leftovers are the faults of all pages that nobody asked for, those of closed ones too.
+  async leftovers() { return [...pages].flatMap(([name, page]) => page.#faults.splice(0).map(f => `${name}: ${f}`)); }
 }
 
 const pages = new Map();
