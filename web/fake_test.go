@@ -65,6 +65,7 @@ type fakeClient struct {
 	jid  string
 	conn *websocket.Conn
 	out  chan string // closed by nobody; the writer ends with its context
+	dead bool        // nothing gets through any more, in neither direction, and nobody says so
 }
 
 type fakeStanza struct {
@@ -207,9 +208,16 @@ func (d *fakeDesk) serve(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (c *fakeClient) send(format string, args ...any) { c.out <- fmt.Sprintf(format, args...) }
+func (c *fakeClient) send(format string, args ...any) {
+	if !c.dead {
+		c.out <- fmt.Sprintf(format, args...)
+	}
+}
 
 func (d *fakeDesk) take(state *deskState, c *fakeClient, s *fakeStanza) {
+	if c.dead {
+		return
+	}
 	host := "customers.example"
 	switch s.XMLName.Local {
 	case "open":

@@ -90,10 +90,18 @@ func TestPage(t *testing.T) {
 		"widget denied mobile": func(c *customer) {
 			c.widget(args{"deny": true, "mobile": true})
 		},
-		"widget attributes": attributes,
-		"widget greeting":   greeting,
-		"foreign site":      foreignSite,
-		"signed in":         signedIn,
+		"widget attributes":       attributes,
+		"widget greeting":         greeting,
+		"foreign site":            foreignSite,
+		"signed in":               signedIn,
+		"offline":                 func(c *customer) { c.offline(nil) },
+		"offline mobile":          func(c *customer) { c.offline(args{"mobile": true}) },
+		"offline denied":          func(c *customer) { c.offline(args{"deny": true}) },
+		"offline denied mobile":   func(c *customer) { c.offline(args{"deny": true, "mobile": true}) },
+		"asleep":                  func(c *customer) { c.asleep(nil) },
+		"asleep denied mobile":    func(c *customer) { c.asleep(args{"deny": true, "mobile": true}) },
+		"half open":               func(c *customer) { c.halfOpen(nil) },
+		"half open denied mobile": func(c *customer) { c.halfOpen(args{"deny": true, "mobile": true}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

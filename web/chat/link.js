@@ -14,6 +14,7 @@ const LOGIN_MS = 20_000; // from dialling to the session
 const ANSWER_MS = 15_000; // for an answer to a query
 const RECEIPT_MS = 15_000; // for the receipt of a message, then all is synchronised again
 const QUIET_MS = 45_000; // without a stanza, then we ask whether anybody is there
+const WAKE_MS = 5_000; // for an answer when the visitor is back: what slept is mostly dead
 const RETRY_MS = [1_000, 30_000]; // first and longest wait before the next attempt
 const STEADY_MS = 10_000; // a session that lasted so long was no failure
 const PAGE = 50; // messages of the archive at a time
@@ -49,8 +50,7 @@ export class Link {
     Strophe.setLogLevel(Strophe.LogLevel.FATAL);
     const { signal } = this.#end;
     addEventListener('online', () => this.wake(), { signal });
-    addEventListener('offline', () => this.#probe(), { signal });
-    document.addEventListener('visibilitychange', () => { if (!document.hidden) this.wake(); }, { signal });
+    addEventListener('offline', () => this.#probe(ANSWER_MS), { signal });
   }
 
   get ready() { return this.#phase === 'ready'; }
@@ -213,21 +213,24 @@ export class Link {
     if (this.#phase === 'waiting') {
       this.#failures = 0;
       this.connect();
-    } else this.#probe();
+    } else this.#probe(WAKE_MS);
   }
 
-  // #probe asks the server for a sign of life. Any answer is one, a refusal too.
-  async #probe() {
+  /** alive does nothing: that it is done tells another tab that this one is there. */
+  alive() {}
+
+  /** #probe asks the server for a sign of life. Any answer is one, a refusal too. @param {number} ms */
+  async #probe(ms) {
     const conn = this.#conn;
-    if (!this.ready) return;
+    if (!['sync', 'ready', 'unreachable'].includes(this.#phase)) return;
     const asked = this.#heard;
-    const answer = await this.#ask(conn, $iq({ type: 'get', to: this.#config.host }).c('ping', { xmlns: NS.ping }));
+    const answer = await this.#ask(conn, $iq({ type: 'get', to: this.#config.host }).c('ping', { xmlns: NS.ping }), ms);
     if (answer === null && asked === this.#heard) this.#lost(conn);
   }
 
   #listen() {
     this.#heard++;
-    this.#after('quiet', QUIET_MS, () => { this.#listen(); this.#probe(); });
+    this.#after('quiet', QUIET_MS, () => { this.#listen(); this.#probe(ANSWER_MS); });
   }
 
   // ---- the session
@@ -347,14 +350,14 @@ export class Link {
     };
   }
 
-  /** #ask is the answer, an error too; null if none came in time. @param {any} conn @param {any} iq @returns {Promise<Element | null>} */
-  #ask(conn, iq) {
+  /** #ask is the answer, an error too; null if none came in time. @param {any} conn @param {any} iq @param {number} ms @returns {Promise<Element | null>} */
+  #ask(conn, iq, ms = ANSWER_MS) {
     return new Promise(done => {
       const take = (/** @type {Element | null} */ s) => {
         if (s) this.#heard++;
         done(s ?? null);
       };
-      conn.sendIQ(iq, take, take, ANSWER_MS);
+      conn.sendIQ(iq, take, take, ms);
     });
   }
 

@@ -6,7 +6,8 @@ import { uuid } from './dom.js';
 
 const LEADER_MS = 200; // for a leader to answer a new tab
 const DEAD_MS = 3_000; // for a leader to do something, then it is gone
-const LOOK_MS = 15_000; // between looks of a visible tab at its leader
+const LOOK_MS = 5_000; // between looks of a visible tab at its leader
+const SLEPT_MS = 15_000; // between two such looks, then the computer slept and timers with it
 const LOG_MAX = 12_000; // events that a new tab can be told
 
 /** lasts says whether a message is more than typing. @param {Frontdesk.Heard} m */
@@ -39,9 +40,14 @@ export class Tabs {
     if (channel) channel.onword = word => { if (word.from !== this.#id && (!word.to || word.to === this.#id)) this.#hear(word); };
     addEventListener('pagehide', () => this.#leave());
     addEventListener('pageshow', e => { if (e.persisted) this.connect(); });
-    document.addEventListener('visibilitychange', () => this.#look());
-    addEventListener('online', () => this.#look());
-    setInterval(() => this.#look(), LOOK_MS);
+    document.addEventListener('visibilitychange', () => this.#look('wake'));
+    addEventListener('online', () => { if (!this.#link) this.#look('wake'); });
+    let at = Date.now();
+    setInterval(() => {
+      const last = at;
+      at = Date.now();
+      this.#look(at - last > SLEPT_MS ? 'wake' : 'alive');
+    }, LOOK_MS);
   }
 
   get ready() { return this.#now.phase?.[0] === 'ready'; }
@@ -69,7 +75,7 @@ export class Tabs {
 
   /**
    * call has the leader's link do something.
-   * @param {'connect' | 'wake' | 'post' | 'signal' | 'displayed' | 'earlier' | 'slot' | 'whole' | 'again' | 'release'} method @param {...any} args
+   * @param {'connect' | 'wake' | 'alive' | 'post' | 'signal' | 'displayed' | 'earlier' | 'slot' | 'whole' | 'again' | 'release'} method @param {...any} args
    * @returns {Promise<any>}
    */
   call(method, ...args) {
@@ -119,10 +125,8 @@ export class Tabs {
     this.#send?.({ bye: 1 });
   }
 
-  #look() {
-    if (this.#link) return;
-    if (this.#leader && !document.hidden) this.hint('wake'); // or we lead
-  }
+  /** #look has the leader show that it is there: if it is not, we lead. @param {'wake' | 'alive'} method */
+  #look(method) { if (!document.hidden) this.hint(method); }
 
   /** @param {any} word */
   #hear(word) {
