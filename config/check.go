@@ -50,6 +50,7 @@ func (k *checker) check() {
 	k.config.Language = k.language("language", k.config.Language)
 	k.texts("texts", k.config.Texts)
 	k.queues()
+	k.looks()
 	k.members()
 	k.creators()
 	k.times()
@@ -333,7 +334,7 @@ func (k *checker) time(path string, d, least, most time.Duration) {
 func (k *checker) web() {
 	w, front := &k.config.Web, &k.config.Front
 	if w.Listen == "" {
-		for _, key := range []string{"websocket", "host", "origins", "queue", "address", "upload", "files", "images", "users_secret_file", "users_key_file", "demo", "agent_client"} {
+		for _, key := range []string{"websocket", "host", "origins", "queue", "address", "upload", "files", "images", "users_secret_file", "users_key_file", "look", "demo", "agent_client"} {
 			if path := join("web", key); k.given[path] && !k.given["web.listen"] {
 				k.fault(path, `has no effect without listen: write listen = "127.0.0.1:8080" beside it, or listen = "" for no page`)
 			}
@@ -415,7 +416,7 @@ func (k *checker) users(w *Web) {
 }
 
 // ours are the paths that the page has itself.
-var ours = []string{"", "chat", "copy", "shop", "agent", "health", "metrics", "widget.js", "icon.svg", "xmpp-websocket"}
+var ours = []string{"", "chat", "copy", "logo", "shop", "agent", "health", "metrics", "widget.js", "icon.svg", "xmpp-websocket"}
 
 func (k *checker) upload(w *Web) {
 	const example = "http://127.0.0.1:5280/file_share"

@@ -123,6 +123,8 @@ type Web struct {
 	UsersSecret []byte           `toml:"-"` // what the files hold, after Load
 	UsersKey    *ecdsa.PublicKey `toml:"-"`
 
+	Look Look `toml:"look"` // of the page and the widget
+
 	Demo        bool   `toml:"demo"`         // at / a shop that shows the widget
 	AgentClient string `toml:"agent_client"` // folder with Converse.js's dist, served at /agent on loopback only; "" is none
 }

@@ -205,6 +205,40 @@ func TestFaults(t *testing.T) {
 		{"no picture", "", "[[queue]]\nname = \"a\"\npicture = \"config.go\"\n[[queue]]\nname = \"b\"\npicture = \"none.png\"",
 			`line 19: queue.picture: config.go is no picture in PNG, JPEG, GIF or WebP` + "\n" +
 				`line 22: queue.picture: open none.png: no such file or directory`},
+		{"looks", "", "[queue.look]\n" + `color = "blue"
+position = "middle"
+theme = "drak"
+logo = "config.go"
+greeting_after = "0s"
+[queue.look.texts.de]
+titel = "Fragen?"
+title = "` + strings.Repeat("ü", 65) + `"
+greeting = "a\nb"
+[queue.look.texts.it]
+title = "Domande?"
+[[queue]]
+name = "sales"
+[queue.look]
+color = "#ffff"
+logo = "none.svg"
+size = 5
+[web.look]
+color = "#1f5f8"
+`,
+			`line 18: queue.look.color: "blue" is no colour here: write red, green and blue in hexadecimal digits, as "#1f5f8b"` + "\n" +
+				`line 19: queue.look.position: "middle" is not known: write one of left, right` + "\n" +
+				`line 20: queue.look.theme: "drak" is not known (did you mean "dark"?): write one of system, light, dark` + "\n" +
+				`line 21: queue.look.logo: config.go is no picture in PNG, SVG, WebP or JPEG` + "\n" +
+				`line 22: queue.look.greeting_after: 0s cannot be: write a time from "1s" to "1h"` + "\n" +
+				`line 24: queue.look.texts.de.titel: there is no text of this name (did you mean "title"?): write one of ask, ask_more, greeting, name, question, start, title, write` + "\n" +
+				`line 25: queue.look.texts.de.title: write one line of at most 64 characters` + "\n" +
+				`line 26: queue.look.texts.de.greeting: write one line of at most 200 characters` + "\n" +
+				`line 27: queue.look.texts.it: the page does not speak "it": write one of en, de, fr, es, zh` + "\n" +
+				`line 32: queue.look.color: "#ffff" is no colour here: write red, green and blue in hexadecimal digits, as "#1f5f8b"` + "\n" +
+				`line 33: queue.look.logo: open none.svg: no such file or directory` + "\n" +
+				`line 34: queue.look.size: no such key; known here: color, position, theme, logo, greeting_after, texts` + "\n" +
+				`line 35: web.look: has no effect without listen: write listen = "127.0.0.1:8080" beside it, or listen = "" for no page` + "\n" +
+				`line 36: web.look.color: "#1f5f8" is no colour here: write red, green and blue in hexadecimal digits, as "#1f5f8b"`},
 		{"bots and zones", "\n[front]", "bot_turns = 0\nroster_group = \" a\"\ntime_zone = \"\"\nholidays = [\"\"]\n[front]",
 			`line 1: bot_turns: write a number from 1 to 1000` + "\n" +
 				`line 2: roster_group: write a name of at most 64 bytes, as "Customers", or "" for none` + "\n" +
@@ -439,7 +473,7 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	full := comment.ReplaceAllStringFunc(Example, func(line string) string {
-		for _, other := range []string{"secret_", "tls_ca", "agent_client", "agents_with", "second", "reserve", "overflow", "picture", "upload", "files", "users_"} { // not with what stands beside them
+		for _, other := range []string{"secret_", "tls_ca", "agent_client", "agents_with", "second", "reserve", "overflow", "picture", "upload", "files", "users_", "logo"} { // not with what stands beside them
 			if strings.HasPrefix(line, "#"+other) {
 				return line
 			}
@@ -452,7 +486,7 @@ func TestExample(t *testing.T) {
 	}
 	// These have an example, not a default.
 	got.Members, got.Web.Origins, got.Web.Address, got.Front.WriteTo = plain.Members, plain.Web.Origins, plain.Web.Address, plain.Front.WriteTo
-	got.Web.Images = plain.Web.Images
+	got.Web.Images, got.Web.Look, got.Queues[0].Look = plain.Web.Images, plain.Web.Look, plain.Queues[0].Look
 	got.Queues[0].Title, got.Agents[0].Name = plain.Queues[0].Title, plain.Agents[0].Name
 	got.Holidays, got.Agents[0].Skills = plain.Holidays, plain.Agents[0].Skills
 	got.Texts, got.Queues[0].Texts = plain.Texts, plain.Queues[0].Texts

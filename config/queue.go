@@ -57,6 +57,8 @@ type Queue struct {
 	Keep       int `toml:"keep"`        // days for which what its customers said and were told is kept, 0 to 36500; 0: for ever; default: [keep]
 	KeepAgents int `toml:"keep_agents"` // and notes and case rooms about them: likewise
 
+	Look Look `toml:"look"` // laid over that of [web]
+
 	Everybody bool     `toml:"-"` // agents and agents_with are absent
 	Named     []string `toml:"-"` // agents as it stands in the file, normalised
 	Week      *Week    `toml:"-"` // what hours, time_zone and holidays say; nil: always open

@@ -7,18 +7,20 @@ import (
 	"strings"
 )
 
-// fixed are the keys that take effect at the next start only; a table's name stands for all its keys.
+// fixed are the keys that take effect at the next start only; a table's name stands for all its keys, but for those of web.look.
 var fixed = []string{"data", "log", "desk", "web", "front.domain", "front.server", "front.secret", "front.secret_file", "front.secret_env", "front.tls", "front.tls_ca"}
 
 // Renew returns next as it can take the place of c while the desk runs: what is fixed until the next start is as c has it.
 // changed says what differs and takes effect, by key, queue and agent; later, which keys only do after a restart. Nobody's
 // secret is in either.
 func (c *Config) Renew(next *Config) (merged *Config, changed, later []string) {
-	differing("", reflect.ValueOf(c).Elem(), reflect.ValueOf(next).Elem(), func(path string) {
+	was, is := *c, *next
+	was.Web.Look, is.Web.Look = c.Web.Look.filed(), next.Web.Look.filed()
+	differing("", reflect.ValueOf(was), reflect.ValueOf(is), func(path string) {
 		if path == "create_rooms" && c.AgentsCreate && next.AgentsCreate {
 			return // only other agents do
 		}
-		if table, _, _ := strings.Cut(path, "."); slices.Contains(fixed, path) || slices.Contains(fixed, table) {
+		if table, _, _ := strings.Cut(path, "."); !strings.HasPrefix(path, "web.look.") && (slices.Contains(fixed, path) || slices.Contains(fixed, table)) {
 			later = append(later, path)
 		} else {
 			changed = append(changed, path)
@@ -34,6 +36,7 @@ func (c *Config) Renew(next *Config) (merged *Config, changed, later []string) {
 		front.Customers = append(front.Customers, c.Web.Host)
 	}
 	merged.Data, merged.Log, merged.Front, merged.Desk, merged.Web = c.Data, c.Log, front, c.Desk, c.Web
+	merged.Web.Look = next.Web.Look
 	return merged, changed, later
 }
 
@@ -41,6 +44,7 @@ func (c *Config) Renew(next *Config) (merged *Config, changed, later []string) {
 func (q *Queue) filed() any {
 	as := *q
 	as.Agents = q.Named
+	as.Look = q.Look.filed()
 	if q.Photo.Type != "" {
 		as.Picture += " " + q.Photo.Sum // another picture may have taken its place
 	}

@@ -43,6 +43,8 @@ func TestRenew(t *testing.T) {
 			[]string{"agent anna@agents.example: role, capacity, skills", "agent dora@agents.example is new", "agent bob@agents.example is gone"}, nil},
 		{"queues", []string{"[times]", "[[queue]]\nname = \"sales\"\n[times]", `name = "support"`, "name = \"support\"\nagents = [\"bob@agents.example\"]\nhours = [\"mon 9:00-10:00\"]\nstrategy = \"least-busy\""},
 			[]string{"queue support: agents, strategy, hours, time_zone", "queue sales is new"}, nil},
+		{"looks", []string{"[times]", "[queue.look]\ncolor = \"#f00\"\n[queue.look.texts.de]\ntitle = \"Fragen?\"\n[web.look]\nposition = \"left\"\n[times]"},
+			[]string{"web.look.position", "queue support: look.color, look.texts"}, nil},
 		{"another queue", []string{`name = "support"`, `name = "help"`}, []string{"queue help is new", "queue support is gone"}, []string{"web.queue"}},
 	} {
 		next := read(c.replace...)
@@ -50,7 +52,9 @@ func TestRenew(t *testing.T) {
 		if !slices.Equal(changed, c.changed) || !slices.Equal(later, c.later) {
 			t.Errorf("%s: changed %q, later %q", c.name, changed, later)
 		}
-		if !reflect.DeepEqual(merged.Desk, old.Desk) || merged.Front.Secret != "a" || !reflect.DeepEqual(merged.Web, old.Web) || merged.Data != old.Data || merged.Log != old.Log {
+		fixed := merged.Web
+		fixed.Look = old.Web.Look
+		if !reflect.DeepEqual(merged.Desk, old.Desk) || merged.Front.Secret != "a" || !reflect.DeepEqual(fixed, old.Web) || !reflect.DeepEqual(merged.Web.Look, next.Web.Look) || merged.Data != old.Data || merged.Log != old.Log {
 			t.Errorf("%s: what is fixed changed: %+v", c.name, merged)
 		}
 		if !reflect.DeepEqual(merged.Queues, next.Queues) || !reflect.DeepEqual(merged.Agents, next.Agents) || merged.Times != next.Times {

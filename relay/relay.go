@@ -132,6 +132,7 @@ type Relay struct {
 	ready                chan struct{}
 	wasReady             bool
 	saidReady            bool
+	public               atomic.Pointer[config.Config] // cfg, for others
 	view                 atomic.Pointer[metrics]
 	shelf                atomic.Pointer[shelf] // of copies
 	counts               counts

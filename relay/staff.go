@@ -127,6 +127,7 @@ func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps
 // employ makes a configuration the one in force, for relay alone.
 func (r *Relay) employ(cfg *config.Config) {
 	r.cfg = cfg
+	r.public.Store(cfg)
 	r.texts = texts.New(cfg.Language, cfg.Texts)
 	r.staff = make(map[string]*config.Person, len(cfg.Agents))
 	for i := range cfg.Agents {

@@ -3,6 +3,8 @@ package relay
 import (
 	"errors"
 	"strings"
+
+	"frontdesk/config"
 )
 
 // counts are totals since the start.
@@ -73,6 +75,9 @@ func number01(b bool) float64 {
 	}
 	return 0
 }
+
+// Config returns the configuration that is in force, which is not to be changed. Safe for concurrent use.
+func (r *Relay) Config() *config.Config { return r.public.Load() }
 
 // Health returns nil if both links are up and the desk works, else what is wrong. Safe for concurrent use.
 func (r *Relay) Health() error {

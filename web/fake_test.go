@@ -20,7 +20,6 @@ import (
 // One goroutine owns its state; tests reach it by do and await.
 type fakeDesk struct {
 	url   string
-	queue string
 	acts  chan func(*deskState)
 	waits chan deskWait
 	done  chan struct{}
@@ -63,6 +62,7 @@ type fakeMessage struct {
 
 type fakeClient struct {
 	jid  string
+	desk string // the queue that it has claimed a thread of
 	conn *websocket.Conn
 	out  chan string // closed by nobody; the writer ends with its context
 	dead bool        // nothing gets through any more, in neither direction, and nobody says so
@@ -111,9 +111,9 @@ type fakeRef struct {
 	ID string `xml:"id,attr"`
 }
 
-func newFakeDesk(t *testing.T, queue string) *fakeDesk {
+func newFakeDesk(t *testing.T) *fakeDesk {
 	t.Helper()
-	d := &fakeDesk{queue: queue, acts: make(chan func(*deskState)), waits: make(chan deskWait), done: make(chan struct{})}
+	d := &fakeDesk{acts: make(chan func(*deskState)), waits: make(chan deskWait), done: make(chan struct{})}
 	go d.run()
 	server := httptest.NewServer(http.HandlerFunc(d.serve))
 	d.url = "ws" + strings.TrimPrefix(server.URL, "http") + "/xmpp-websocket"
@@ -236,8 +236,8 @@ func (d *fakeDesk) take(state *deskState, c *fakeClient, s *fakeStanza) {
 	case "iq":
 		d.takeIQ(state, c, s)
 	case "presence":
-		if s.To == d.queue {
-			c.send(`<presence xmlns='jabber:client' from='%s/desk' to='%s'><status xml:lang='de'>Anna ist da</status><status xml:lang='en'>Anna is here</status></presence>`, d.queue, c.jid)
+		if s.To == c.desk {
+			c.send(`<presence xmlns='jabber:client' from='%s/desk' to='%s'><status xml:lang='de'>Anna ist da</status><status xml:lang='en'>Anna is here</status></presence>`, c.desk, c.jid)
 		}
 	case "message":
 		d.takeMessage(state, c, s)
@@ -255,6 +255,7 @@ func (d *fakeDesk) takeIQ(state *deskState, c *fakeClient, s *fakeStanza) {
 	case s.Ping != nil:
 		c.send(`<iq %s type='result'/>`, head)
 	case s.Claim != nil:
+		c.desk = s.To
 		key := s.Claim.Key
 		if s.Claim.Token != "" {
 			key = "user-" + s.Claim.Token
@@ -275,7 +276,7 @@ func (d *fakeDesk) takeIQ(state *deskState, c *fakeClient, s *fakeStanza) {
 			return
 		}
 		if th.client != nil && th.client != c {
-			th.client.send(`<message xmlns='jabber:client' from='%s/desk' type='headline'><released xmlns='urn:frontdesk:0'/></message>`, d.queue)
+			th.client.send(`<message xmlns='jabber:client' from='%s/desk' type='headline'><released xmlns='urn:frontdesk:0'/></message>`, c.desk)
 		}
 		th.client = c
 		th.claims++
@@ -322,13 +323,13 @@ func (d *fakeDesk) page(th *fakeThread, c *fakeClient, s *fakeStanza, head strin
 	}
 	for i := from; i < to; i++ {
 		m := th.archive[i]
-		who := d.queue
+		who := c.desk
 		if m.mine {
 			who = c.jid
 		}
 		c.send(`<message xmlns='jabber:client' from='%s' to='%s'><result xmlns='urn:xmpp:mam:2' queryid='%s' id='a%d'><forwarded xmlns='urn:xmpp:forward:0'>`+
 			`<delay xmlns='urn:xmpp:delay' stamp='%s'/><message xmlns='jabber:client' from='%s' id='%s' type='chat'>%s</message></forwarded></result></message>`,
-			d.queue, c.jid, s.Query.QueryID, i, m.at.UTC().Format("2006-01-02T15:04:05.000Z"), who, m.id, m.inner)
+			c.desk, c.jid, s.Query.QueryID, i, m.at.UTC().Format("2006-01-02T15:04:05.000Z"), who, m.id, m.inner)
 	}
 	set := ""
 	if to > from {
@@ -340,7 +341,7 @@ func (d *fakeDesk) page(th *fakeThread, c *fakeClient, s *fakeStanza, head strin
 
 func (d *fakeDesk) takeMessage(state *deskState, c *fakeClient, s *fakeStanza) {
 	th := state.of(c)
-	if th == nil || s.To != d.queue {
+	if th == nil || s.To != c.desk {
 		return
 	}
 	switch {
@@ -349,7 +350,7 @@ func (d *fakeDesk) takeMessage(state *deskState, c *fakeClient, s *fakeStanza) {
 		th.lang = s.Lang
 		switch {
 		case th.down:
-			c.send(`<message xmlns='jabber:client' type='error' id='%s' from='%s'><error type='wait'><remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`, s.ID, d.queue)
+			c.send(`<message xmlns='jabber:client' type='error' id='%s' from='%s'><error type='wait'><remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`, s.ID, c.desk)
 			return
 		case th.deaf:
 			return
@@ -358,7 +359,7 @@ func (d *fakeDesk) takeMessage(state *deskState, c *fakeClient, s *fakeStanza) {
 			th.archive = append(th.archive, fakeMessage{true, s.ID, s.Inner, time.Now()})
 		}
 		if !th.silent {
-			c.send(`<message xmlns='jabber:client' from='%s/desk' to='%s' type='chat'><received xmlns='urn:xmpp:receipts' id='%s'/></message>`, d.queue, c.jid, s.ID)
+			c.send(`<message xmlns='jabber:client' from='%s/desk' to='%s' type='chat'><received xmlns='urn:xmpp:receipts' id='%s'/></message>`, c.desk, c.jid, s.ID)
 		}
 	case s.Composing != nil:
 		th.signals = append(th.signals, "composing")
@@ -391,7 +392,7 @@ func (d *fakeDesk) say(th *fakeThread, id, inner string) {
 			th.archive = append(th.archive, fakeMessage{false, id, inner, time.Now()})
 		}
 		if th.client != nil {
-			th.client.send(`<message xmlns='jabber:client' from='%s/desk' to='%s' type='chat' id='%s'>%s</message>`, d.queue, th.client.jid, id, inner)
+			th.client.send(`<message xmlns='jabber:client' from='%s/desk' to='%s' type='chat' id='%s'>%s</message>`, th.client.desk, th.client.jid, id, inner)
 		}
 	})
 }

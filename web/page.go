@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -13,30 +14,34 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"frontdesk/config"
 )
 
-// languages that the page speaks: one file each in texts/. The first is for who wants none of them.
-var languages = []string{"en", "de", "fr", "es", "zh"}
+// languages that the page speaks: one file each in texts/.
+var languages = config.PageLanguages
 
 // modules of the page's code, each after those that it imports.
 var modules = []string{"dom", "read", "form", "bubble", "host", "keep", "link", "tabs", "thread", "upload", "view", "app"}
 
-// page serves the chat, whole or as a frame on other sites, and the widget's loader. Immutable.
+// page serves the chat, whole or as a frame on other sites, and the widget's loader. Immutable, but for what it shows last.
 type page struct {
-	cfg     *config.Config
-	policy  string
-	version string // of all files together, part of their addresses
-	files   map[string]file
-	loader  file
-	frame   file
-	index   *template.Template
-	texts   map[string]map[string]any // by language
+	cfg       *config.Config // that of the start
+	view      View
+	policy    string
+	version   string // of all files together, part of their addresses
+	files     map[string]file
+	code      []byte // of the widget's loader
+	frameCode []byte
+	index     *template.Template
+	texts     map[string]map[string]any // by language
+	labels    map[string][2]any         // of the widget's button and its greeting, by language
+	last      atomic.Pointer[display]
 }
 
-func newPage(cfg *config.Config) *page {
-	p := &page{cfg: cfg, policy: pagePolicy(cfg), files: loadFiles(folderOf("chat")), texts: make(map[string]map[string]any)}
+func newPage(cfg *config.Config, view View) *page {
+	p := &page{cfg: cfg, view: view, policy: pagePolicy(cfg), files: loadFiles(folderOf("chat")), texts: make(map[string]map[string]any), labels: make(map[string][2]any)}
 	p.index = template.Must(template.New("index.html").Parse(string(p.files["index.html"].plain)))
 	delete(p.files, "index.html")
 	var code strings.Builder
@@ -44,7 +49,6 @@ func newPage(cfg *config.Config) *page {
 		code.Write(p.files[name+".js"].plain)
 		delete(p.files, name+".js")
 	}
-	labels := make(map[string][2]any)
 	for _, lang := range languages {
 		text := read("texts/" + lang + ".json")
 		var words map[string]any
@@ -52,15 +56,12 @@ func newPage(cfg *config.Config) *page {
 			panic("web: texts/" + lang + ".json: " + err.Error())
 		}
 		p.texts[lang] = words
-		labels[lang] = [2]any{words["open"], words["dismiss"]}
+		p.labels[lang] = [2]any{words["open"], words["dismiss"]}
 		name := "app." + lang + ".js"
 		p.files[name] = newFile(name, slices.Concat([]byte("const T="), compact(words), []byte(";\n"), joined(code.String())))
 	}
 	p.version = versionOf(p.files)
-	p.loader = newFile("widget.js", bytes.Replace(squeezed(read("widget/widget.js")), []byte("const lang"), slices.Concat([]byte("const TEXTS="), compact(labels), []byte(",lang")), 1))
-	p.frame = newFile("frame.js", squeezed(read("widget/frame.js")))
-	p.loader.open, p.frame.open = true, true
-	p.loader.cache = "public, max-age=600"
+	p.code, p.frameCode = squeezed(read("widget/widget.js")), squeezed(read("widget/frame.js"))
 	return p
 }
 
@@ -81,9 +82,10 @@ func (p *page) serve(mux *http.ServeMux) {
 	}
 	mux.HandleFunc("GET /chat/{$}", p.chat)
 	mux.HandleFunc("GET /chat/{version}/{file...}", p.part)
-	mux.Handle("GET /chat/frame.js", p.frame.handler(scriptPolicy))
+	mux.HandleFunc("GET /chat/frame.js", p.frame)
+	mux.HandleFunc("GET /logo/{sum}/{queue...}", p.logo)
 	mux.Handle("GET /icon.svg", p.files["icon.svg"].handler(scriptPolicy))
-	mux.Handle("GET /widget.js", p.loader.handler(scriptPolicy))
+	mux.HandleFunc("GET /widget.js", func(w http.ResponseWriter, r *http.Request) { p.now().loader.handler(scriptPolicy).ServeHTTP(w, r) })
 }
 
 // shopPolicy is that of somebody else's site, who has added what the widget needs.
@@ -97,6 +99,9 @@ func serveShop(mux *http.ServeMux) {
 	mux.Handle("GET /shop/shop.css", shop["shop.css"].handler(shopPolicy))
 }
 
+// yearLong is the Cache-Control of what will never be something else.
+const yearLong = "public, max-age=31536000, immutable"
+
 // part serves what a page of this version refers to, to be kept for a year; to one that was loaded
 // before the last restart the same, but only for now.
 func (p *page) part(w http.ResponseWriter, r *http.Request) {
@@ -106,34 +111,31 @@ func (p *page) part(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.PathValue("version") == p.version {
-		f.cache = "public, max-age=31536000, immutable"
+		f.cache = yearLong
 	}
 	f.handler(scriptPolicy).ServeHTTP(w, r)
 }
 
 // chat serves the page itself, with what it must know in it.
 func (p *page) chat(w http.ResponseWriter, r *http.Request) {
-	name := r.URL.Query().Get("queue")
-	if name == "" {
-		name = p.cfg.Web.Queue
-	}
-	i := slices.IndexFunc(p.cfg.Queues, func(q config.Queue) bool { return q.Name == name })
-	if i < 0 {
+	name := cmp.Or(r.URL.Query().Get("queue"), p.cfg.Web.Queue)
+	q := p.now().queues[name]
+	if q == nil || name == "" {
 		http.Error(w, "there is no such queue", http.StatusNotFound)
 		return
 	}
 	lang := language(r)
-	title := p.cfg.Queues[i].Title
-	if title == "" {
-		title = name
-	}
+	title := cmp.Or(q.look.Texts[lang]["title"], q.title)
 	// What anybody may know: it is served to strangers.
 	known := compact(map[string]any{
 		"queue": name + "@" + p.cfg.Front.Domain, "title": title, "host": p.cfg.Web.Host, "upload": p.cfg.Web.Upload,
-		"images": append([]string{}, p.cfg.Web.Images...),
+		"color": q.look.Color, "images": append([]string{}, p.cfg.Web.Images...),
 	})
 	var text bytes.Buffer
-	err := p.index.Execute(&text, map[string]any{"Lang": lang, "T": p.texts[lang], "Title": title, "Config": string(known), "Version": p.version})
+	err := p.index.Execute(&text, map[string]any{
+		"Lang": lang, "T": p.wording(lang, q.look), "Title": title, "Config": string(known), "Version": p.version,
+		"Theme": theme(cmp.Or(r.URL.Query().Get("theme"), q.look.Theme)), "Logo": logoPath(name, q.look),
+	})
 	if err != nil {
 		panic("web: index.html: " + err.Error())
 	}

@@ -18,11 +18,13 @@ import (
 const testQueue = "support@help.example"
 
 type fakeView struct {
+	cfg     *config.Config
 	health  error
 	metrics map[string]float64
 }
 
-func (v fakeView) Health() error { return v.health }
+func (v fakeView) Config() *config.Config { return v.cfg }
+func (v fakeView) Health() error          { return v.health }
 func (v fakeView) Copy(token string) (string, string, bool) {
 	return "12:00 You: <b>Grüezi</b>\n", "de", token == "abc"
 }
@@ -40,13 +42,13 @@ func testConfig(socket string) *config.Config {
 // SHOTS names a folder for pictures.
 func TestPage(t *testing.T) {
 	t.Parallel()
-	desk := newFakeDesk(t, testQueue)
+	desk := newFakeDesk(t)
 	shop := newShop(t)
-	cfg := testConfig(desk.url)
+	cfg := lookConfig(desk.url)
 	cfg.Web.Origins = []string{shop.url}
 	kept := newStore(t)
 	cfg.Web.Upload, cfg.Web.Files = "upload.example", kept.url
-	site := httptest.NewServer(New(cfg, fakeView{}, slog.New(slog.DiscardHandler)))
+	site := httptest.NewServer(New(cfg, fakeView{cfg: cfg}, slog.New(slog.DiscardHandler)))
 	t.Cleanup(site.Close)
 	shop.chat <- site.URL
 	desk.do(func(s *deskState) { s.site = site.URL })
@@ -102,6 +104,11 @@ func TestPage(t *testing.T) {
 		"asleep denied mobile":    func(c *customer) { c.asleep(args{"deny": true, "mobile": true}) },
 		"half open":               func(c *customer) { c.halfOpen(nil) },
 		"half open denied mobile": func(c *customer) { c.halfOpen(args{"deny": true, "mobile": true}) },
+		"look":                    configured,
+		"look greeting":           greets,
+		"logo refused":            logoRefused,
+		"logo opened":             logoOpened,
+		"contrast":                contrast,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -670,7 +677,7 @@ func looks(c *customer) {
 			p.do("see", args{"role": "button", "name": "Start chat"})
 			p.look("welcome-" + name)
 			p.ask()
-			p.conversation()
+			p.conversation("Write a message")
 			p.look("chat-" + name)
 			var over int
 			if p.get("wide", nil, &over); over > 0 {
@@ -686,8 +693,8 @@ func looks(c *customer) {
 	}
 }
 
-// conversation has something of everything.
-func (c *customer) conversation() {
+// conversation has something of everything. box is the name of where messages are written.
+func (c *customer) conversation(box string) {
 	c.t.Helper()
 	mine := ""
 	c.set(func(th *fakeThread) { mine = th.archive[0].id })
@@ -695,7 +702,8 @@ func (c *customer) conversation() {
 	c.desk.say(c.thread, "d2", `<body>It leaves our house tomorrow at nine.</body>`+wantsAll+nickAnna)
 	c.desk.say(c.thread, "d3", `<body>It leaves our house today at nine.</body><replace xmlns='urn:xmpp:message-correct:0' id='d2'/>`+nickAnna)
 	c.see("today at nine")
-	c.write("Wonderful, thank you!\nCan I follow it somewhere?")
+	c.do("fill", args{"role": "textbox", "name": box, "value": "Wonderful, thank you!\nCan I follow it somewhere?"})
+	c.do("click", args{"role": "button", "name": "Send", "exact": true})
 	c.see("Can I follow it somewhere?")
 	c.desk.say(c.thread, "d4", `<reactions xmlns='urn:xmpp:reactions:0' id='`+mine+`'><reaction>👍</reaction></reactions>`)
 	c.desk.say(c.thread, "d5", `<body>Of course: https://parcels.example.org/track/0034-5521</body><reply xmlns='urn:xmpp:reply:0' to='x' id='`+mine+`'/>`+wantsAll+nickAnna)

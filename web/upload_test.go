@@ -58,7 +58,7 @@ func TestFilesAreInert(t *testing.T) {
 	s := newStore(t)
 	cfg := testConfig("")
 	cfg.Web.Upload, cfg.Web.Files = "upload.customers.example", s.url
-	site := httptest.NewServer(New(cfg, fakeView{}, slog.New(slog.DiscardHandler)))
+	site := httptest.NewServer(New(cfg, fakeView{cfg: cfg}, slog.New(slog.DiscardHandler)))
 	t.Cleanup(site.Close)
 	do := func(method, path, kind, body string) *http.Response {
 		t.Helper()

@@ -23,6 +23,9 @@ type View interface {
 	Health() error
 	// Metrics returns counters and gauges by name, in Prometheus' spelling without prefix.
 	Metrics() map[string]float64
+	// Config returns the configuration that is in force, which nobody changes any more: another one after each change. Of it the page
+	// uses the queues and web.look; all else is that of New until a restart.
+	Config() *config.Config
 	// Copy returns the text of a conversation, and its language, by the last part of the address that a customer was given;
 	// false for what is none, or expired.
 	Copy(token string) (text, lang string, ok bool)
@@ -31,7 +34,8 @@ type View interface {
 // New returns the handler for everything under cfg.Web.Listen:
 //
 //	/                leads to /chat/; with cfg.Web.Demo a shop that uses the widget, under /shop/
-//	/chat/           the customers' page, whole or as the widget's frame; ?queue= and ?lang= choose
+//	/chat/           the customers' page, whole or as the widget's frame; ?queue=, ?lang= and ?theme= choose
+//	/logo/…          a queue's logo
 //	/widget.js       the widget's loader, for other sites
 //	/xmpp-websocket  RFC 7395, to cfg.Web.Host and the front only
 //	/copy/…          a copy of a conversation, to who was given its address
@@ -47,7 +51,7 @@ type View interface {
 func New(cfg *config.Config, view View, log *slog.Logger) http.Handler {
 	front := newProxy(cfg, log)
 	mux := http.NewServeMux()
-	newPage(cfg).serve(mux)
+	newPage(cfg, view).serve(mux)
 	mux.Handle("GET /xmpp-websocket", front)
 	mux.Handle("GET /copy/{token}", copies(view))
 	if cfg.Web.Files != "" {

@@ -46,7 +46,7 @@ func TestFiles(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig("")
 	cfg.Web.Origins = []string{"https://shop.example"}
-	h, p := New(cfg, fakeView{}, slog.New(slog.DiscardHandler)), newPage(cfg)
+	h, p := New(cfg, fakeView{cfg: cfg}, slog.New(slog.DiscardHandler)), newPage(cfg, fakeView{cfg: cfg})
 	v := "/chat/" + p.version
 	for path, kind := range map[string]string{
 		"/chat/": "text/html; charset=utf-8", v + "/app.en.js": "text/javascript; charset=utf-8", v + "/app.css": "text/css; charset=utf-8",
@@ -96,7 +96,7 @@ func TestChat(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig("")
 	cfg.Web.Origins = []string{"https://shop.example"}
-	h := New(cfg, fakeView{}, slog.New(slog.DiscardHandler))
+	h := New(cfg, fakeView{cfg: cfg}, slog.New(slog.DiscardHandler))
 	for _, c := range []struct{ path, accept, want string }{
 		{"/chat/", "", "lang=\"en\""},
 		{"/chat/", "it, fr-CA;q=0.9, de;q=0.8", "lang=\"fr\""},
@@ -121,7 +121,7 @@ func TestChat(t *testing.T) {
 // TestTexts: every language has the same texts, each with the same places to fill in.
 func TestTexts(t *testing.T) {
 	t.Parallel()
-	p := newPage(testConfig(""))
+	p := newPage(testConfig(""), fakeView{})
 	places := regexp.MustCompile(`\{\w+\}`)
 	var compare func(at string, want, got any)
 	compare = func(at string, want, got any) {
@@ -154,8 +154,8 @@ const (
 
 func TestBytes(t *testing.T) {
 	t.Parallel()
-	cfg := testConfig("")
-	p, h := newPage(cfg), New(cfg, fakeView{}, slog.New(slog.DiscardHandler))
+	cfg := lookConfig("")
+	p, h := newPage(cfg, fakeView{cfg: cfg}), New(cfg, fakeView{cfg: cfg}, slog.New(slog.DiscardHandler))
 	size := func(path string) int {
 		return len(text(t, ask(t, h, path, "Accept-Encoding", "gzip").Body))
 	}
@@ -222,7 +222,7 @@ func TestAgentClient(t *testing.T) {
 	}
 	cfg := testConfig("")
 	cfg.Web.AgentClient = dir
-	h := New(cfg, fakeView{}, slog.New(slog.DiscardHandler))
+	h := New(cfg, fakeView{cfg: cfg}, slog.New(slog.DiscardHandler))
 	here := []string{"Host", "localhost:8080", "Peer", "127.0.0.1:4000"}
 	for path, want := range map[string]int{
 		"/agent/": 200, "/agent/start.js": 200, "/agent/converse.min.js": 200, "/agent/chunkjs/a.js": 200,
@@ -257,7 +257,7 @@ func TestAgentClient(t *testing.T) {
 // TestCopy: who has the address reads the copy, as text alone, and nobody keeps it on the way.
 func TestCopy(t *testing.T) {
 	t.Parallel()
-	h := New(testConfig(""), fakeView{}, slog.New(slog.DiscardHandler))
+	h := New(testConfig(""), fakeView{cfg: testConfig("")}, slog.New(slog.DiscardHandler))
 	got := ask(t, h, "/copy/abc")
 	if body := text(t, got.Body); got.StatusCode != http.StatusOK || body != "12:00 You: <b>Grüezi</b>\n" {
 		t.Errorf("%d %q", got.StatusCode, body)

@@ -27,7 +27,7 @@ func newShop(t *testing.T) *shop {
 		chat := <-s.chat
 		s.chat <- chat
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Content-Security-Policy", fmt.Sprintf("default-src 'none'; script-src %s; frame-src %s; require-trusted-types-for 'script'", chat, chat))
+		w.Header().Set("Content-Security-Policy", fmt.Sprintf("default-src 'none'; script-src %s; frame-src %s; img-src %s; require-trusted-types-for 'script'", chat, chat, chat))
 		fmt.Fprintf(w, `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Shop</title><main><h1>Shop %s</h1></main><script async src="%s/widget.js" %s></script>`,
 			html.EscapeString(r.URL.Path), chat, r.URL.Query().Get("attributes"))
 	}))
@@ -225,10 +225,10 @@ func signedIn(c *customer) {
 // TestShop: the demonstration's pages use the widget by one line, and have no fault.
 func TestShop(t *testing.T) {
 	t.Parallel()
-	desk := newFakeDesk(t, testQueue)
+	desk := newFakeDesk(t)
 	cfg := testConfig(desk.url)
 	cfg.Web.Demo = true
-	site := httptest.NewServer(New(cfg, fakeView{}, slog.New(slog.DiscardHandler)))
+	site := httptest.NewServer(New(cfg, fakeView{cfg: cfg}, slog.New(slog.DiscardHandler)))
 	t.Cleanup(site.Close)
 	chromium := browser.For(t, site.URL)
 	for name, form := range map[string]args{"shop": {}, "shop mobile": {"mobile": true}} {
@@ -241,7 +241,7 @@ func TestShop(t *testing.T) {
 		c.look(strings.ReplaceAll("widget-"+name, " ", "-"))
 		c.do("click", c.button("Open chat"))
 		c.ask()
-		c.conversation()
+		c.conversation("Write a message")
 		c.look(strings.ReplaceAll("widget-"+name+" open", " ", "-"))
 		c.do("goto", args{"path": "/shop/cart"})
 		c.see("Of course")

@@ -50,9 +50,10 @@ class Page {
   #borne = []; // what faults may have in them that are none
   #dialled = 0; // sockets that were opened, or tried to be
 
-  // open {mobile, dark, path, deny, still, clock, lang, width, height}: a fresh customer. path may be on another site, which
-  // has the chat as its frame. deny: the browser has no storage for the chat, whole or as a frame. clock: as the command, from the start.
-  async open({ mobile = false, dark = false, path = CHAT, deny = false, still = true, clock = false, lang = 'en-GB', width = 1100, height = 760 }) {
+  // open {mobile, dark, path, deny, still, clock, lang, width, height, watch}: a fresh customer. path may be on another site, which
+  // has the chat as its frame. deny: the browser has no storage for the chat, whole or as a frame. watch is CSS of what is
+  // looked at with every frame that is drawn: watched says how it was. clock: as the command, from the start.
+  async open({ watch, mobile = false, dark = false, path = CHAT, deny = false, still = true, clock = false, lang = 'en-GB', width = 1100, height = 760 }) {
     this.#framed = new URL(path, BASE).pathname !== CHAT;
     this.#context = await (deny && this.#framed ? denying : browser).newContext({
       viewport: mobile ? { width: 390, height: 780 } : { width, height },
@@ -69,8 +70,31 @@ class Page {
       });
     }
     if (clock) await this.#context.clock.install();
+    if (watch) {
+      await this.#context.addInitScript(css => {
+        window.watched = new Set();
+        const look = () => {
+          const roots = [document, ...[...document.querySelectorAll('div')].map(e => e.shadowRoot).filter(Boolean)];
+          for (const e of roots.flatMap(r => [...r.querySelectorAll(css)])) {
+            const { left, width } = e.getBoundingClientRect();
+            if (width && e.checkVisibility()) window.watched.add(`${e.localName} ${getComputedStyle(e).backgroundColor}${e.className === 'b' ? ` at ${left}` : ''}`);
+          }
+          requestAnimationFrame(look);
+        };
+        requestAnimationFrame(look);
+      }, watch);
+    }
     await this.#start(path);
   }
+
+  // watched {host} is each way in which something was seen that is watched; but for the page's own html and body around the chat.
+  async watched({ host = false }) {
+    return (host ? this.#page : this.#own).evaluate(around => [...window.watched].filter(w => !around || !/^(html|body) /.test(w)), host);
+  }
+
+  // style {property} is a computed one; loaded {part} waits until something with this in its address is loaded.
+  async style({ property, ...where }) { return this.#in(where).first().evaluate((e, p) => getComputedStyle(e).getPropertyValue(p), property); }
+  async loaded({ part }) { await this.#page.waitForFunction(p => performance.getEntriesByType('resource').some(r => r.name.includes(p)), part); }
 
   // tab {of}: a page beside another one's, with its storage.
   async tab({ of, path }) {

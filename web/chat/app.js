@@ -34,17 +34,16 @@ function channel(host, keep) {
   return way;
 }
 
-/** style takes what the site's attributes say of looks. @param {URLSearchParams} wanted */
+/** style takes the configuration's colour, or the one that the site's line says. @param {string} wanted */
 function style(wanted) {
-  const color = wanted.get('color') ?? '', theme = wanted.get('theme') ?? '';
-  if (CSS.supports('color', color)) document.documentElement.style.setProperty('--brand', color);
-  if (['light', 'dark'].includes(theme)) document.documentElement.dataset.theme = theme;
+  const color = CSS.supports('color', wanted) ? wanted : config.color;
+  if (color) document.documentElement.style.setProperty('--brand', color);
 }
 
 async function run() {
   const host = new Host();
   const wanted = new URLSearchParams(host.framed ? location.hash.slice(1) : '');
-  style(wanted);
+  style(wanted.get('color') ?? '');
   const title = wanted.get('title')?.slice(0, 64) || config.title;
   await host.meet(config.queue, title);
   const keep = new Keep(`frontdesk:${config.queue}`, host);

@@ -4,6 +4,11 @@
 declare const T: typeof import('../texts/en.json');
 /** In the loader: for each language what opens the chat, and what dismisses a greeting. */
 declare const TEXTS: Record<string, [string, string]>;
+/** In the loader: the queue that a page means which names none, and looks by queue, those of "" for others. */
+declare const QUEUE: string;
+declare const LOOKS: Record<string, Frontdesk.Look>;
+/** In the frame: what else the configuration says of the queue's look, in the visitor's language. */
+declare const LOOK: { greeting: string; theme: string };
 declare const Strophe: any;
 declare const $iq: (attributes: object) => any;
 declare const $msg: (attributes: object) => any;
@@ -17,15 +22,20 @@ declare namespace Frontdesk {
   // ---- the loader
   type Stored = (kind: 'localStorage' | 'sessionStorage', name: string, value?: string) => string | null;
   type Make = <K extends keyof HTMLElementTagNameMap>(tag: K, props?: object, ...inside: (Node | string)[]) => HTMLElementTagNameMap[K];
+  /** image and greets are the configuration's alone; all else can be an attribute. */
+  interface Look {
+    queue?: string; lang?: string; color?: string; position?: string; image?: string; greets?: number; greetingAfter?: number | string;
+    greeting?: string; title?: string; logo?: string; theme?: string; token?: string;
+  }
   interface Host {
-    me: HTMLScriptElement; set: DOMStringMap; queue: string; lang: string; state: string;
-    stored: Stored; make: Make; style(css: string): void; root: ShadowRoot; button: HTMLButtonElement;
+    me: HTMLScriptElement; set: Look; query: URLSearchParams; state: string;
+    stored: Stored; make: Make; style(css: string): void; root: ShadowRoot; button: HTMLButtonElement; open(): unknown;
   }
   interface Frame { show(value: boolean): void; login(): void }
 
   // ---- the chat
   /** What the server says of itself, in the page. */
-  interface Config { queue: string; title: string; host: string; upload: string; images: string[] }
+  interface Config { queue: string; title: string; host: string; upload: string; images: string[]; color: string }
   /** What the loader says to its frame. */
   interface Hello { open: boolean; token?: string; kept: string | null }
 

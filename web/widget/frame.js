@@ -2,6 +2,22 @@
 // does not let it keep itself, and does what a frame may not: title, notifications.
 
 /**
+ * greet shows a sentence beside the button, once in a visit.
+ * @param {Frontdesk.Host} h @param {string} dismiss
+ */
+export function greet({ set, style, stored, state, make, root, button, open }, dismiss) {
+  const words = set.greeting ?? LOOK.greeting;
+  if (!words) return; // in this language
+  style(`.g{position:fixed;z-index:2147483000;${set.position === 'left' ? 'left' : 'right'}:16px;bottom:88px;border-radius:16px;box-shadow:0 4px 24px #0006;max-width:min(280px,100vw - 32px);background:#fff;color:#1b2530;display:flex;overflow-wrap:anywhere}
+.g button{background:none;color:inherit;text-align:start;padding:12px;min-width:44px}`);
+  const done = () => { box.remove(); stored('sessionStorage', `${state} greeted`, '1'); };
+  const box = make('div', { className: 'g', role: 'status' },
+    make('button', { textContent: words, onclick() { done(); open(); } }),
+    make('button', { textContent: '✕', ariaLabel: dismiss, onclick() { done(); button.focus(); } }));
+  root.append(box);
+}
+
+/**
  * start makes the frame, hidden.
  * @param {Frontdesk.Host} h
  * @returns {Frontdesk.Frame}
@@ -9,10 +25,12 @@
 export function start(h) {
   const { set, stored, state, root, button, make } = h;
   const page = new URL('chat/', h.me.src);
-  page.search = String(new URLSearchParams({ lang: h.lang, ...(h.queue && { queue: h.queue }) }));
-  const looks = Object.entries({ color: set.color, title: set.title, theme: set.theme }).filter(e => e[1]);
+  const theme = set.theme || LOOK.theme;
+  if (set.theme) h.query.set('theme', set.theme);
+  page.search = String(h.query);
+  const looks = Object.entries({ color: set.color, title: set.title }).filter(e => e[1]);
   page.hash = String(new URLSearchParams(/** @type {[string, string][]} */ (looks)));
-  h.style(`iframe{width:390px;max-width:calc(100vw - 32px);height:min(640px,100vh - 104px);background:Canvas;color-scheme:light dark}
+  h.style(`iframe{width:390px;max-width:calc(100vw - 32px);height:min(640px,100vh - 104px);background:Canvas;color-scheme:${['light', 'dark'].includes(theme) ? theme : 'light dark'}}
 iframe[hidden]{display:none}
 @media(max-width:480px),(max-height:420px){iframe{inset:0;width:100%;max-width:none;height:100%;border-radius:0}}
 i{position:absolute;top:-4px;right:-4px;min-width:22px;border-radius:11px;background:#b3261e;font:bold 13px/22px system-ui,sans-serif;padding:0 4px;box-sizing:border-box;text-align:center}
