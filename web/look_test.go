@@ -162,6 +162,11 @@ func greets(c *customer) {
 func logoRefused(c *customer) {
 	c.do("open", c.shop.of(nil, "/?attributes=data-logo=/none.png"))
 	c.do("see", args{"css": ".b svg", hosted: true})
+	var faults []string
+	c.get("faults", nil, &faults)
+	if !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, "policy: img-src") }) {
+		c.t.Errorf("nothing refused it: %q", faults)
+	}
 	c.do("close", nil)
 }
 
