@@ -216,6 +216,9 @@ func (k *checker) agent(path string, a *Person, jids map[string]bool, names map[
 		a.Name = local
 	}
 	k.nick(path, a, names)
+	if k.given[at] { // what an admin says while the desk runs brings this along
+		k.shown(path, a)
+	}
 }
 
 // nick holds names apart as group chats do (RFC 8266: case and width do not count).
@@ -416,7 +419,7 @@ func (k *checker) users(w *Web) {
 }
 
 // ours are the paths that the page has itself.
-var ours = []string{"", "chat", "copy", "logo", "shop", "agent", "health", "metrics", "widget.js", "icon.svg", "xmpp-websocket"}
+var ours = []string{"", "chat", "copy", "face", "logo", "shop", "agent", "health", "metrics", "widget.js", "icon.svg", "xmpp-websocket"}
 
 func (k *checker) upload(w *Web) {
 	const example = "http://127.0.0.1:5280/file_share"

@@ -81,6 +81,21 @@ type Person struct {
 	Capacity int      `toml:"capacity"`                 // conversations at once, 1 to 1000; default 5
 	Skills   []string `toml:"skills" json:",omitempty"` // languages and topics, a word each; after Load in lower case
 	Bot      bool     `toml:"bot" json:"Bot,omitempty"` // a program
+
+	PublicName string `toml:"public_name" json:"-"` // at most 64 characters; default: Name, if that is given
+	Picture    string `toml:"picture" json:"-"`     // path of a PNG or JPEG file of at most 64 KiB and 256 × 256 pixels
+
+	Shown string `toml:"-" json:"-"` // what customers are shown where a queue says so; "" nothing
+	Face  Image  `toml:"-" json:"-"` // the pixels of Picture; only with Shown
+}
+
+// filed is an agent as the file has him.
+func (p *Person) filed() any {
+	as := *p
+	if p.Face.Type != "" {
+		as.Picture += " " + p.Face.Sum
+	}
+	return as
 }
 
 // Times are written as "60s", "5m"; each is from 1 s to 24 h, where nothing else is said.

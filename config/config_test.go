@@ -82,7 +82,7 @@ func TestFaults(t *testing.T) {
 			"line 4: front.severs: no such key (did you mean \"server\"?)\n" +
 				"line 7: desks: no such key (did you mean \"desk\"?)"},
 		{"unknown key, nothing near", "[[agent]]\njid = \"bob", "[[agent]]\nphone = 1\njid = \"bob",
-			"line 16: agent.phone: no such key; known here: jid, name, role, capacity, skills, bot"},
+			"line 16: agent.phone: no such key; known here: jid, name, role, capacity, skills, bot, public_name, picture"},
 		{"types", "secret = \"b\"\n", "secret = 5\ntls = \"yes\"\n[times]\ngrace = 60\nanswer = \"a minute\"\n[web]\norigins = [1]\n",
 			"line 10: desk.secret: write text in quotes, as \"text\"\n" +
 				"line 11: desk.tls: write true or false\n" +
@@ -188,7 +188,7 @@ func TestFaults(t *testing.T) {
 				`line 25: queue.overflow_after: has no effect without overflow: name the queue that helps, as overflow = "sales"`},
 		{"hours", "", "hours = 1\n[[queue]]\nname = \"a\"\nhours = []\n[[queue]]\nname = \"b\"\ntime_zone = \"Europe/Berlin\"\n[[queue]]\nname = \"c\"\n" +
 			"hours = [\"mon-frei 9:00-17:00\", \"mon 9-17\", \"tue\", \"wed 9:00-25:00\", \"thu,mon-fri 9:00-10:00\", \"sat 8:00-8:00\", \"sun 9:00-12:00 11:00-13:00\"]\ntime_zone = \"Berlin\"\nholidays = [\"25.12.2026\", \"2026-12-25 10:00-9:00\", \"2026-01-01\", \"2026-01-01\"]",
-			`line 17: agent.hours: no such key; known here: jid, name, role, capacity, skills, bot` + "\n" +
+			`line 17: agent.hours: no such key; known here: jid, name, role, capacity, skills, bot, public_name, picture` + "\n" +
 				`line 20: queue.hours: the queue would never be open: leave the key out for always, or write hours as "mon-fri 9:00-17:00"` + "\n" +
 				`line 23: queue.time_zone: has no effect without hours: write when the queue is open, as hours = ["mon-fri 9:00-17:00"]` + "\n" +
 				`line 26: queue.hours: "mon 9-17": "9-17" is no time from 0:00 to 24:00; write days and times as "mon-fri 9:00-12:30 13:00-17:00"` + "\n" +
@@ -239,6 +239,13 @@ color = "#1f5f8"
 				`line 34: queue.look.size: no such key; known here: color, position, theme, logo, greeting_after, texts` + "\n" +
 				`line 35: web.look: has no effect without listen: write listen = "127.0.0.1:8080" beside it, or listen = "" for no page` + "\n" +
 				`line 36: web.look.color: "#1f5f8" is no colour here: write red, green and blue in hexadecimal digits, as "#1f5f8b"`},
+		{"faces", `"bob@agents.example"`, "\"bob@agents.example\"\npicture = \"none.png\"\npublic_name = \" Bob\"\n[[agent]]\njid = \"carol@agents.example\"\npicture = \"none.png\"\n" +
+			"[[agent]]\njid = \"dora@agents.example\"\nname = \"Dora\"\npublic_name = \"Dora\u202e\"\npicture = \"config.go\"",
+			`line 17: agent.picture: open none.png: no such file or directory` + "\n" +
+				`line 18: agent.public_name: write a name of at most 64 characters, as "Anna"` + "\n" +
+				`line 21: agent.picture: has no effect without a name that customers see: write name or public_name = "Anna" beside it` + "\n" +
+				`line 25: agent.public_name: write a name of at most 64 characters, as "Anna"` + "\n" +
+				`line 26: agent.picture: config.go is no picture in PNG or JPEG of at most 256 × 256 pixels`},
 		{"bots and zones", "\n[front]", "bot_turns = 0\nroster_group = \" a\"\ntime_zone = \"\"\nholidays = [\"\"]\n[front]",
 			`line 1: bot_turns: write a number from 1 to 1000` + "\n" +
 				`line 2: roster_group: write a name of at most 64 bytes, as "Customers", or "" for none` + "\n" +
@@ -487,8 +494,10 @@ func TestExample(t *testing.T) {
 	// These have an example, not a default.
 	got.Members, got.Web.Origins, got.Web.Address, got.Front.WriteTo = plain.Members, plain.Web.Origins, plain.Web.Address, plain.Front.WriteTo
 	got.Web.Images, got.Web.Look, got.Queues[0].Look = plain.Web.Images, plain.Web.Look, plain.Queues[0].Look
-	got.Queues[0].Title, got.Agents[0].Name = plain.Queues[0].Title, plain.Agents[0].Name
-	got.Holidays, got.Agents[0].Skills = plain.Holidays, plain.Agents[0].Skills
+	got.Queues[0].Title = plain.Queues[0].Title
+	got.Holidays = plain.Holidays
+	a, as := &got.Agents[0], &plain.Agents[0]
+	a.Name, a.Skills, a.PublicName, a.Shown = as.Name, as.Skills, as.PublicName, as.Shown
 	got.Texts, got.Queues[0].Texts = plain.Texts, plain.Queues[0].Texts
 	got.Queues[0].Ask, got.Queues[0].Topics = plain.Queues[0].Ask, plain.Queues[0].Topics
 	q, was := &got.Queues[0], &plain.Queues[0]

@@ -29,7 +29,7 @@ func (s Start) File() string {
 	var agents strings.Builder
 	for _, jid := range s.Agents {
 		fmt.Fprintf(&agents, "[[agent]]\njid = %s\n", strconv.Quote(jid))
-		agents.WriteString("#name = \"Anna\"\n#role = \"agent\"\n#capacity = 5\n#skills = [\"en\", \"billing\"]\n#bot = false\n\n")
+		agents.WriteString("#name = \"Anna\"\n#role = \"agent\"\n#capacity = 5\n#skills = [\"en\", \"billing\"]\n#bot = false\n#public_name = \"Anna\"\n#picture = \"anna.jpg\"\n\n")
 	}
 	values := []string{
 		`domain = "help.customers.example"`, "domain = " + strconv.Quote(s.Front),
@@ -54,5 +54,7 @@ jid = "anna@agents.example"
 #capacity = 5
 #skills = ["en", "billing"]
 #bot = false
+#public_name = "Anna"
+#picture = "anna.jpg"
 
 `

@@ -161,6 +161,10 @@ func (k *checker) image(at, path string) Image {
 			return Image{}
 		}
 	}
+	return imageOf(typ, b)
+}
+
+func imageOf(typ string, b []byte) Image {
 	sum := sha256.Sum256(b)
 	return Image{Type: typ, Bytes: b, Sum: hex.EncodeToString(sum[:16])}
 }

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	png  = "\x89PNG\r\n\x1a\n..."
-	webp = "RIFF\x10\x00\x00\x00WEBPVP8 ...."
-	jpeg = "\xff\xd8\xff\xe0..."
+	aPNG  = "\x89PNG\r\n\x1a\n..."
+	aWebP = "RIFF\x10\x00\x00\x00WEBPVP8 ...."
+	aJPEG = "\xff\xd8\xff\xe0..."
 )
 
 // withLook is a file with a look of the page, one of its queue, and the file "logo" beside it.
@@ -32,7 +32,7 @@ func withLook(t *testing.T, logo, page, queue string) (*Config, error) {
 // TestLook: a queue's look counts before the page's, key by key and text by text; the texts of neither change.
 func TestLook(t *testing.T) {
 	t.Parallel()
-	c, err := withLook(t, png, "color = \"#FD0\"\nlogo = \"logo\"\ntheme = \"dark\"\ngreeting_after = \"3s\"\n[web.look.texts.de]\ntitle = \"Fragen?\"\nask = \"Was denn?\"\n",
+	c, err := withLook(t, aPNG, "color = \"#FD0\"\nlogo = \"logo\"\ntheme = \"dark\"\ngreeting_after = \"3s\"\n[web.look.texts.de]\ntitle = \"Fragen?\"\nask = \"Was denn?\"\n",
 		"position = \"left\"\ntheme = \"system\"\ntexts = { de = { title = \"\" }, fr = { write = \"Écrire\" } }")
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +41,7 @@ func TestLook(t *testing.T) {
 	got := c.Queues[0].Look.Over(page)
 	want := Look{Color: "#ffdd00", Position: "left", Theme: "system", Logo: page.Logo, GreetingAfter: 3 * time.Second,
 		Texts: texts.Table{"de": {"title": "", "ask": "Was denn?"}, "fr": {"write": "Écrire"}},
-		Image: Image{Type: "image/png", Bytes: []byte(png), Sum: page.Image.Sum}}
+		Image: Image{Type: "image/png", Bytes: []byte(aPNG), Sum: page.Image.Sum}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
@@ -57,14 +57,14 @@ func TestLook(t *testing.T) {
 func TestLogo(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ logo, want string }{
-		{png, "image/png"}, {webp, "image/webp"}, {jpeg, "image/jpeg"},
+		{aPNG, "image/png"}, {aWebP, "image/webp"}, {aJPEG, "image/jpeg"},
 		{`<?xml version="1.0"?><!-- a --><svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0"/></svg>`, "image/svg+xml"},
 		{"GIF89a...", "is no picture in PNG, SVG, WebP or JPEG"},
 		{"<!doctype html><svg></svg>", `its root is not <svg xmlns="http://www.w3.org/2000/svg">`},
 		{`<svg xmlns="http://www.w3.org/2000/svg"><path>`, "unexpected EOF"},
 		{`<!DOCTYPE svg [<!ENTITY a "b">]><svg xmlns="http://www.w3.org/2000/svg">&a;</svg>`, "invalid character entity &a;"},
 		{"", "is no picture"},
-		{png + strings.Repeat(".", 32<<10), "is longer than 32768 bytes"},
+		{aPNG + strings.Repeat(".", 32<<10), "is longer than 32768 bytes"},
 	} {
 		got, err := withLook(t, c.logo, "logo = \"logo\"", "")
 		switch {
@@ -89,8 +89,8 @@ func TestLogoRenewed(t *testing.T) {
 		c.Data, c.Web.Look.Logo, c.Queues[0].Look.Logo = "data", "logo", "logo" // each has a folder of its own
 		return c
 	}
-	merged, changed, later := load(png).Renew(load(png + "."))
-	if !slices.Equal(changed, []string{"web.look.logo", "queue support: look.logo"}) || later != nil || string(merged.Web.Look.Image.Bytes) != png+"." || merged.Web.Look.Logo != "logo" {
+	merged, changed, later := load(aPNG).Renew(load(aPNG + "."))
+	if !slices.Equal(changed, []string{"web.look.logo", "queue support: look.logo"}) || later != nil || string(merged.Web.Look.Image.Bytes) != aPNG+"." || merged.Web.Look.Logo != "logo" {
 		t.Errorf("changed %q, later %q, %+v", changed, later, merged.Web.Look)
 	}
 }

@@ -54,6 +54,8 @@ type Queue struct {
 	Copy       string        `toml:"copy"`        // off, text or page: what he gets who then wants a copy; default text
 	PlaceEvery time.Duration `toml:"place_every"` // how often who waits is told his place at most, 30 s to 24 h; 0: once; default 2 min
 
+	ShowAgents bool `toml:"show_agents"` // what agents write carries their Shown and Face
+
 	Keep       int `toml:"keep"`        // days for which what its customers said and were told is kept, 0 to 36500; 0: for ever; default: [keep]
 	KeepAgents int `toml:"keep_agents"` // and notes and case rooms about them: likewise
 

@@ -27,7 +27,7 @@ func (c *Config) Renew(next *Config) (merged *Config, changed, later []string) {
 		}
 	})
 	changed = append(changed, differingItems("queue", c.Queues, next.Queues, func(q *Queue) string { return q.Name }, (*Queue).filed)...)
-	changed = append(changed, differingItems("agent", c.Agents, next.Agents, func(p *Person) string { return p.JID }, func(p *Person) any { return *p })...)
+	changed = append(changed, differingItems("agent", c.Agents, next.Agents, func(p *Person) string { return p.JID }, (*Person).filed)...)
 
 	merged = next.Clone()
 	front := c.Front

@@ -41,6 +41,8 @@ func TestRenew(t *testing.T) {
 		{"an agent for all queues", []string{"[times]", "[[agent]]\njid = \"carol@agents.example\"\n[times]"}, []string{"agent carol@agents.example is new"}, nil},
 		{"agents", []string{"jid = \"bob@agents.example\"", "jid = \"dora@agents.example\"", `"anna@agents.example"`, "\"anna@agents.example\"\ncapacity = 2\nrole = \"admin\"\nskills = [\"fr\"]"},
 			[]string{"agent anna@agents.example: role, capacity, skills", "agent dora@agents.example is new", "agent bob@agents.example is gone"}, nil},
+		{"what customers see", []string{`"anna@agents.example"`, "\"anna@agents.example\"\npublic_name = \"Anna\"", `name = "support"`, "name = \"support\"\nshow_agents = true"},
+			[]string{"queue support: show_agents", "agent anna@agents.example: public_name"}, nil},
 		{"queues", []string{"[times]", "[[queue]]\nname = \"sales\"\n[times]", `name = "support"`, "name = \"support\"\nagents = [\"bob@agents.example\"]\nhours = [\"mon 9:00-10:00\"]\nstrategy = \"least-busy\""},
 			[]string{"queue support: agents, strategy, hours, time_zone", "queue sales is new"}, nil},
 		{"looks", []string{"[times]", "[queue.look]\ncolor = \"#f00\"\n[queue.look.texts.de]\ntitle = \"Fragen?\"\n[web.look]\nposition = \"left\"\n[times]"},

@@ -153,14 +153,18 @@ func pageTalks(t *testing.T, w *world, b *browser.Browser, serve func()) {
 		t.Errorf("after a reload the contact is %s, not %s", again, contact)
 	}
 
-	// The desk is restarted: what was written meanwhile arrives once, and the chat goes on.
-	w.conf.Store(strings.Replace(w.conf.Load().(string), "name = \"support\"\n", "name = \"support\"\nrate = true\n", 1))
+	// The desk is restarted: what was written meanwhile arrives once, and the chat goes on. Now it shows who writes.
+	w.configure(strings.NewReplacer(`name = "support"`, "name = \"support\"\nrate = true\nshow_agents = true",
+		`name = "Anna"`, "name = \"Anna\"\npublic_name = \"Miss Zett\"\npicture = \"{testdata}/face.png\"").Replace(w.conf.Load().(string)))
 	w.restart()
 	serve()
 	v.write("And now?")
 	hears("And now?")
 	says("b3", "Here it is")
 	v.see("Here it is")
+	v.do("see", browser.Args{"css": ".theirs .who", "text": "Miss Zett"})
+	v.do("see", browser.Args{"css": ".theirs .who img"})
+	v.shot("shown-" + strings.ReplaceAll(t.Name(), "/", "-"))
 	want := []string{"Where is my parcel?", "I am looking", "Thank you", "Still there?", "And now?", "Here it is"}
 	if got := v.texts(); strings.Join(got, "|") != strings.Join(want, "|") {
 		t.Errorf("the page shows %q, want %q", got, want)
@@ -176,7 +180,7 @@ func pageTalks(t *testing.T, w *world, b *browser.Browser, serve func()) {
 	v.do("click", browser.Args{"role": "button", "name": "5: very good"})
 	v.see("Thank you for your rating.")
 	v.write("Copy")
-	v.see("support: Here it is")
+	v.see("Miss Zett: Here it is")
 
 	// Nobody is there: the page says so.
 	anna.send(stanza.New("", "presence", "type", "unavailable", "to", "lobby@"+deskDomain+"/Anna"))

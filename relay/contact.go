@@ -113,7 +113,7 @@ func (r *Relay) agentMessage(t *thread, agent string, s *stanza.Element) {
 	m := read(s)
 	switch {
 	case m.encrypted:
-		r.stopComposing(t)
+		r.stopComposing(t, agent)
 		r.answer(s, noticeMark+textEncryptedAgent)
 	case m.tooLong():
 		r.send(r.back, errTooLong.Reply(s))
@@ -133,7 +133,7 @@ func (r *Relay) agentWrote(t *thread, agent string, s *stanza.Element, m *intake
 		r.decide(dispatch.Active{Agent: agent}, nil) // what he says otherwise tells dispatch by itself
 	}
 	if v != plain {
-		r.stopComposing(t) // nothing of this reaches the customer, who may have seen it being typed
+		r.stopComposing(t, agent) // nothing of this reaches the customer, who may have seen it being typed
 	}
 	switch {
 	case v == refused:
@@ -203,7 +203,7 @@ func (r *Relay) agentSignal(t *thread, agent string, m *intake) {
 		r.confirm(t, agent, nsMarkers, "displayed", m.displayed)
 	}
 	if m.state != "" {
-		r.passState(t, m.state)
+		r.passState(t, agent, m.state)
 	}
 }
 
@@ -226,14 +226,16 @@ func (r *Relay) arrived(t *thread, id string) {
 }
 
 // passState tells the customer of typing.
-func (r *Relay) passState(t *thread, state string) {
+func (r *Relay) passState(t *thread, agent, state string) {
 	t.composing = state == "composing"
-	r.pass(r.front, address(signal("chat", stanza.New(nsStates, state)), t.from, t.customer.address()))
+	m := signal("chat", stanza.New(nsStates, state))
+	r.byline(m, t, agent)
+	r.pass(r.front, address(m, t.from, t.customer.address()))
 }
 
-func (r *Relay) stopComposing(t *thread) {
+func (r *Relay) stopComposing(t *thread, agent string) {
 	if t.composing {
-		r.passState(t, "active")
+		r.passState(t, agent, "active")
 	}
 }
 

@@ -73,8 +73,9 @@ func (r *Relay) Copy(token string) (text, lang string, ok bool) {
 // shelve publishes what copies are made of, after it changed.
 func (r *Relay) shelve() {
 	s := &shelf{store: r.store, clock: r.clock, queues: map[string]copyNames{}, sets: map[string]*texts.Set{}}
+	agents := r.shownNames()
 	for _, q := range r.order {
-		s.queues[q.name], s.sets[q.name] = copyNames{queue: q.title, zone: q.zone}, q.texts
+		s.queues[q.name], s.sets[q.name] = q.copyNames(agents), q.texts
 	}
 	r.shelf.Store(s)
 }

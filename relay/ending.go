@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -160,7 +161,9 @@ func (r *Relay) giveCopy(t *thread, v texts.Voice, a *closing) {
 		return
 	}
 	r.flush() // what was said may be in this batch
-	c, err := copyOf(r.store, t.N, a.From, a.Till, copyNames{v, q.title, q.zone})
+	names := q.copyNames(r.shownNames())
+	names.voice = v
+	c, err := copyOf(r.store, t.N, a.From, a.Till, names)
 	if err != nil {
 		r.fail(err)
 		return
@@ -172,9 +175,18 @@ func (r *Relay) giveCopy(t *thread, v texts.Voice, a *closing) {
 
 // copyNames are what a copy calls its people and times.
 type copyNames struct {
-	voice texts.Voice
-	queue string
-	zone  *time.Location
+	voice  texts.Voice
+	queue  string
+	zone   *time.Location
+	agents map[string]string // the names of those whom he may see
+}
+
+// copyNames is that of a queue's copies, without a voice; agents are the names of those whom customers may see.
+func (q *queue) copyNames(agents map[string]string) copyNames {
+	if !q.showAgents {
+		agents = nil
+	}
+	return copyNames{queue: q.title, zone: q.zone, agents: agents}
 }
 
 // transcript is a copy of a conversation: a heading, and a line for each message.
@@ -221,8 +233,9 @@ func (c *transcript) take(rec *store.Record, at map[uint64]int, names copyNames,
 	if err != nil || !visible(rec) || e.words == nil {
 		return 0
 	}
-	who := names.queue
-	if by, ok := e.said(); ok && by == "" {
+	by, ok := e.said()
+	who := cmp.Or(names.agents[by], names.queue)
+	if ok && by == "" {
 		who = v.Say("copy_you")
 	}
 	line := e.at.In(names.zone).Format("15:04") + " " + who + ": " + e.words.Body

@@ -73,7 +73,7 @@ func TestLongCopy(t *testing.T) {
 		if err := r.store.Append(first, store.Batch{Records: records}); err != nil {
 			t.Fatal(err)
 		}
-		c, err := copyOf(r.store, 1, first, r.store.Next(), copyNames{r.texts.In("en"), "support", time.UTC})
+		c, err := copyOf(r.store, 1, first, r.store.Next(), copyNames{voice: r.texts.In("en"), queue: "support", zone: time.UTC})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -267,6 +267,8 @@ func (r *Relay) archived(t *thread, s *stanza.Element, queryID string, rec store
 		m = stanza.New("", "message", "type", "chat", "id", id).Add(muc.Erased(e.at))
 	} else if m = e.words.build(id, func(ref uint64) string { return r.refer(t, ref, "") }, r.instead(t, e.words)); m == nil {
 		return nil
+	} else if ok {
+		r.byline(m, t, by)
 	}
 	res := stanza.Archived(queryID, r.ids.of(e.seq), e.at, m.Set("from", from).Set("to", to))
 	return stanza.New("", "message", "from", string(s.To()), "to", string(s.From())).Add(res)

@@ -29,6 +29,7 @@ type queue struct {
 	askClosed   []string      // while it is closed
 	askFor      time.Duration // how long he is given to nobody meanwhile
 	topics      []string
+	showAgents  bool          // customers see who of the agents writes
 	farewell    bool          // who is told that a conversation is over, or
 	rate        bool          // is asked how it was
 	copies      string        // copyOff, copyText, copyPage

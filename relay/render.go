@@ -71,6 +71,8 @@ func (r *Relay) toCustomer(t *thread, e *entry, out emit) {
 	if m == nil {
 		return
 	}
+	by, _ := e.said()
+	r.byline(m, t, by)
 	delayed(m, r.front.domain, e.at, r.now)
 	out(r.front, address(m, t.from, t.customer.address()))
 }

@@ -89,6 +89,7 @@ func (r *Relay) overlaid(rows map[string]staffRow) (*config.Config, error) {
 		case !w.Gone:
 			with := w.person(p.JID)
 			with.Skills, with.Bot = p.Skills, p.Bot
+			with.PublicName, with.Picture, with.Shown, with.Face = p.PublicName, p.Picture, p.Shown, p.Face
 			people = append(people, with)
 		}
 	}
@@ -115,7 +116,11 @@ func (r *Relay) overlaid(rows map[string]staffRow) (*config.Config, error) {
 }
 
 func (w *staffRow) person(jid string) config.Person {
-	return config.Person{JID: jid, Name: w.Name, Role: w.Role, Capacity: w.Capacity}
+	p := config.Person{JID: jid, Name: w.Name, Role: w.Role, Capacity: w.Capacity}
+	if w.Name != stanza.JID(jid).Local() { // else no admin has said it
+		p.Shown = w.Name
+	}
+	return p
 }
 
 // filed is what the file says of somebody, to tell whether it changed.
@@ -152,6 +157,7 @@ func (r *Relay) employ(cfg *config.Config) {
 		w.gone, w.greet, w.placeEvery = q.Gone, q.Greet, q.PlaceEvery
 		w.ask, w.askClosed, w.askFor, w.topics = q.Ask, q.AskClosed, q.AskFor, q.Topics
 		w.farewell, w.rate, w.copies = q.Farewell, q.Rate, q.Copy
+		w.showAgents = q.ShowAgents
 		w.texts = texts.New(q.Language, q.Texts, cfg.Texts)
 		if w.photo, w.zone = q.Photo, time.UTC; q.Week != nil {
 			w.zone = q.Week.Zone

@@ -246,3 +246,33 @@ func notices(c *customer) {
 		c.t.Errorf("notified: %q", noticed)
 	}
 }
+
+// seesFaces: who of the agents writes stands over his words, with his picture, wherever that changes.
+func seesFaces(c *customer) {
+	c.start(nil)
+	face := `<face xmlns='urn:frontdesk:0' id='` + faceID + `'/>`
+	c.desk.say(c.thread, "", typing+nickAnna+face)
+	c.see("Anna is typing…")
+	c.desk.say(c.thread, "d1", `<body>Good morning Maria</body>`+nickAnna+face)
+	c.desk.say(c.thread, "d2", `<body>One moment, please</body>`+nickAnna+face)
+	c.desk.say(c.thread, "d3", `<body>I can help with that</body><nick xmlns='http://jabber.org/protocol/nick'>Bob</nick>`)
+	c.desk.say(c.thread, "d4", `<body>Bob knows more than I do</body>`+nickAnna+face)
+	c.desk.say(c.thread, "d5", `<body>This is another Anna</body>`+nickAnna)
+	c.desk.say(c.thread, "d6", `<body>We close in ten minutes.</body><face xmlns='urn:frontdesk:0' id='../icon.svg'/>`)
+	for _, again := range []bool{false, true} {
+		if again {
+			c.do("reload", nil)
+		}
+		c.see("We close in ten minutes.")
+		var who []string
+		if c.get("texts", args{"css": ".first.theirs .who"}, &who); !slices.Equal(who, []string{"Anna", "Bob", "Anna", "Anna", "Example Support"}) {
+			c.t.Errorf("those who write are %q", who)
+		}
+		var n int
+		if c.get("count", args{"css": ".first.theirs .who img"}, &n); n != 2 {
+			c.t.Errorf("%d pictures, want 2", n)
+		}
+		c.do("see", args{"css": ".who img"})
+		c.look("faces")
+	}
+}

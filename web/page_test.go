@@ -38,6 +38,14 @@ func testConfig(socket string) *config.Config {
 	}
 }
 
+// faceID is the hash of the picture that showFace gives an agent.
+var faceID = strings.Repeat("0f", 16)
+
+func showFace(cfg *config.Config, picture []byte) {
+	cfg.Agents = append(cfg.Agents, config.Person{JID: "bob@agents.example"}, config.Person{JID: "anna@agents.example", Face: config.Image{Type: "image/png", Sum: faceID, Bytes: picture}})
+	cfg.Queues[0].ShowAgents = true
+}
+
 // TestPage drives the page in Chromium against the handler and a desk that can fail at will.
 // SHOTS names a folder for pictures.
 func TestPage(t *testing.T) {
@@ -48,6 +56,11 @@ func TestPage(t *testing.T) {
 	cfg.Web.Origins = []string{shop.url}
 	kept := newStore(t)
 	cfg.Web.Upload, cfg.Web.Files = "upload.example", kept.url
+	face, err := os.ReadFile("../e2e/testdata/face.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	showFace(cfg, face)
 	site := httptest.NewServer(New(cfg, fakeView{cfg: cfg}, slog.New(slog.DiscardHandler)))
 	t.Cleanup(site.Close)
 	shop.chat <- site.URL
@@ -76,6 +89,7 @@ func TestPage(t *testing.T) {
 		"tab closed":         tabClosed,
 		"own changes":        ownChanges,
 		"uploads":            uploads,
+		"faces":              seesFaces,
 		"reactions":          reactions,
 		"replies":            replies,
 		"emoji":              emoji,

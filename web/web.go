@@ -24,7 +24,7 @@ type View interface {
 	// Metrics returns counters and gauges by name, in Prometheus' spelling without prefix.
 	Metrics() map[string]float64
 	// Config returns the configuration that is in force, which nobody changes any more: another one after each change. Of it the page
-	// uses the queues and web.look; all else is that of New until a restart.
+	// uses the queues, web.look and the agents' pictures; all else is that of New until a restart.
 	Config() *config.Config
 	// Copy returns the text of a conversation, and its language, by the last part of the address that a customer was given;
 	// false for what is none, or expired.
@@ -39,6 +39,7 @@ type View interface {
 //	/widget.js       the widget's loader, for other sites
 //	/xmpp-websocket  RFC 7395, to cfg.Web.Host and the front only
 //	/copy/…          a copy of a conversation, to who was given its address
+//	/face/…          the picture of an agent whom customers may see
 //	(cfg.Web.Files)  uploads and downloads, to the server's upload service
 //	/health          200, or 503 and what is wrong
 //	/metrics         Prometheus text
@@ -54,6 +55,7 @@ func New(cfg *config.Config, view View, log *slog.Logger) http.Handler {
 	newPage(cfg, view).serve(mux)
 	mux.Handle("GET /xmpp-websocket", front)
 	mux.Handle("GET /copy/{token}", copies(view))
+	mux.Handle("GET /face/{id}", faces(view))
 	if cfg.Web.Files != "" {
 		if u, err := url.Parse(cfg.Web.Files); err == nil {
 			mux.Handle(strings.TrimSuffix(u.Path, "/")+"/", newFiles(cfg, log))

@@ -254,6 +254,33 @@ func TestAgentClient(t *testing.T) {
 	}
 }
 
+// TestFace: the picture of an agent is a picture and nothing else, whatever it is asked as, and nobody keeps it for long.
+func TestFace(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig("")
+	showFace(cfg, []byte("<script>"))
+	h := New(cfg, fakeView{cfg: cfg}, slog.New(slog.DiscardHandler))
+	got := ask(t, h, "/face/"+faceID)
+	if body := text(t, got.Body); got.StatusCode != http.StatusOK || body != "<script>" {
+		t.Errorf("%d %q", got.StatusCode, body)
+	}
+	for name, want := range map[string]string{"Content-Type": "image/png", "Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff",
+		"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox", "Cross-Origin-Resource-Policy": "same-origin"} {
+		if is := got.Header.Get(name); is != want {
+			t.Errorf("%s is %q, want %q", name, is, want)
+		}
+	}
+	for _, path := range []string{"/face/" + strings.Repeat("0", 32), "/face/", "/face/" + faceID + "/x", "/face"} {
+		if got := ask(t, h, path); got.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %d", path, got.StatusCode)
+		}
+	}
+	cfg.Queues[0].ShowAgents = false
+	if got := ask(t, h, "/face/"+faceID); got.StatusCode != http.StatusNotFound {
+		t.Errorf("where no queue shows its agents: %d", got.StatusCode)
+	}
+}
+
 // TestCopy: who has the address reads the copy, as text alone, and nobody keeps it on the way.
 func TestCopy(t *testing.T) {
 	t.Parallel()

@@ -39,13 +39,20 @@ export function partsOf(m, who, images, filled) {
     more.dataset.more = m.key;
     row.append(more);
   }
-  const parts = [make('p', { className: 'day' }), make('p', { className: 'who', ariaHidden: 'true', textContent: who }), row];
+  const parts = [make('p', { className: 'day' }), make('p', { className: 'who', ariaHidden: 'true' }, m.face ? face(m.face) : null, who), row];
   const reactions = [...m.reactions, ...m.own];
   if (reactions.length && !m.retracted) {
     parts.push(make('p', { className: 'reactions' }, make('span', { className: 'unseen', textContent: T.reactions }), ...reactions.map(r => make('span', { textContent: r }))));
   }
   return [...parts, meta];
 }
+
+/** face is who writes; one that is there no more leaves no hole. @param {string} id */
+const face = id => {
+  const img = make('img', { src: `../face/${id}`, alt: '' });
+  img.onerror = () => img.remove();
+  return img;
+};
 
 /** @param {string} url @param {string[]} images */
 function file(url, images) {

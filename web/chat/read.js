@@ -62,6 +62,7 @@ export function readMessage(el, queue) {
     body: text,
     ...readReply(el, text),
     url: webAddress(child(child(el, 'x', NS.oob) ?? el, 'url', NS.oob)?.textContent),
+    face: readFace(el),
     nick: (child(el, 'nick', NS.nick)?.textContent || '').trim().slice(0, 80),
     replaces: idOf(el, 'replace', NS.correct),
     retracts: idOf(el, 'retract', NS.retract),
@@ -77,6 +78,9 @@ export function readMessage(el, queue) {
     choices: [...children(el, 'response', NS.quick), ...children(el, 'action', NS.quick)].slice(0, CHOICES_MAX).map(readChoice).filter(c => c.value),
   };
 }
+
+/** readFace is the hash by which the page's server has the writer's picture, or ''. @param {Element} el */
+const readFace = el => /^[0-9a-f]{32}$/.exec(idOf(el, 'face', NS.claim))?.[0] ?? '';
 
 /** readForm is a form to fill in (XEP-0004), or null. @param {Element | null} x @returns {Frontdesk.Form | null} */
 function readForm(x) {

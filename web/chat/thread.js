@@ -102,7 +102,7 @@ export class Thread {
     let at = m.at || Date.now();
     if (!page) at = this.#latest = Math.max(at, this.#latest); // a clock that is wrong must not put what is new above what is old
     return {
-      id, at, page, mine: m.mine, body: m.body ?? '', nick: m.nick, url: m.url, form: m.form, choices: m.choices,
+      id, at, page, mine: m.mine, body: m.body ?? '', nick: m.nick, face: m.face, url: m.url, form: m.form, choices: m.choices,
       quote: m.reply ? this.#quoted(m) : '', ...(m.mine ? { state: 'sent' } : {}),
     };
   }
@@ -112,7 +112,7 @@ export class Thread {
     const key = this.#key(m.mine, m.id);
     /** @type {Message} */
     const fresh = {
-      reactions: [], own: [], nick: '', url: '', quote: '', body: '', edited: false, retracted: false, page: 0, form: null, choices: [],
+      reactions: [], own: [], nick: '', face: '', url: '', quote: '', body: '', edited: false, retracted: false, page: 0, form: null, choices: [],
       ...m, key, order: this.#next++ - (m.page ?? 0) * EARLIER, ...this.#loose.get(key),
     };
     this.#loose.delete(key);

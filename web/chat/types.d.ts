@@ -62,14 +62,14 @@ declare namespace Frontdesk {
 
   /** A message as it came. */
   interface Heard {
-    id: string; mine: boolean; at: number; body: string | null; reply: string; quote?: string; url: string; nick: string;
+    id: string; mine: boolean; at: number; body: string | null; reply: string; quote?: string; url: string; nick: string; face: string;
     replaces: string; retracts: string; reactsTo: string; reactions: string[]; received: string; delivered: string; displayed: string;
     wantsReceipt: boolean; markable: boolean; state: string; form: Form | null; choices: Choice[];
   }
   type State = 'waiting' | 'failed' | 'sent' | 'delivered' | 'read';
   /** A message as it is shown. */
   interface Message {
-    key: string; id: string; mine: boolean; at: number; order: number; page: number; body: string; nick: string; url: string; quote: string;
+    key: string; id: string; mine: boolean; at: number; order: number; page: number; body: string; nick: string; face: string; url: string; quote: string;
     state?: State; edited: boolean; retracted: boolean; reactions: string[]; own: string[]; form: Form | null; choices: Choice[];
     reactionsPage?: number; ownPage?: number;
   }

@@ -137,7 +137,7 @@ export class View {
     const moved = node.at !== m.at;
     const who = m.mine ? T.you : m.nick || this.#title;
     Object.assign(node, {
-      at: m.at, order: m.order, who, stamp: `${who} ${clock.format(m.at)} ${m.state ?? ''}`,
+      at: m.at, order: m.order, who: who + m.face, stamp: `${who + m.face} ${clock.format(m.at)} ${m.state ?? ''}`,
       alone: m.edited || m.state === 'failed',
     });
     node.className = `message ${m.mine ? 'mine' : 'theirs'}`;
