@@ -351,12 +351,11 @@ func (r *Relay) customerBounced(q *queue, s *stanza.Element) {
 	if !ok || !r.sentTo(t, seq) {
 		return
 	}
+	inAgain := seq >= t.againFrom && seq <= t.againAt
 	switch {
-	case s.From().Resource() != "":
-		if seq < t.againFrom || seq > t.againAt { // once more, with all that came after, to where he is now
-			t.againFrom, t.againAt = seq, r.next
-			r.noteAgain(t, own{From: seq})
-		}
+	case s.From().Resource() != "" && inAgain && s.From() != t.againTo: // he has been sent that
+	case s.From().Resource() != "" && !inAgain && r.mayRepeat(t):
+		r.repeat(t, seq)
 	case t.Lost == 0 || seq < t.Lost:
 		if t.Lost == 0 {
 			r.tellOwner(t, textUndelivered)
@@ -365,6 +364,32 @@ func (r *Relay) customerBounced(q *queue, s *stanza.Element) {
 		r.saveThread(t)
 		r.decide(dispatch.CustomerGone{Thread: t.N}, nil)
 	}
+}
+
+// What goes out to a customer again goes at most maxAgain times in againWithin for a thread, whatever his clients send; the rest is kept until he is
+// there after that.
+const (
+	maxAgain    = 10
+	againWithin = time.Minute
+)
+
+func (r *Relay) mayRepeat(t *thread) bool {
+	if !r.now.Before(t.againsEnd) {
+		t.agains, t.againsEnd = 0, r.now.Add(againWithin)
+	}
+	t.agains++
+	return t.agains <= maxAgain
+}
+
+// repeat sends the customer a record once more to where he is now, with all that came after and has not gone out again yet.
+func (r *Relay) repeat(t *thread, seq uint64) {
+	o := own{From: seq}
+	if seq < t.againFrom {
+		o.Till, t.againFrom = t.againFrom, seq
+	} else {
+		t.againFrom, t.againAt, t.againTo = seq, r.next, t.customer.address()
+	}
+	r.noteAgain(t, o)
 }
 
 // noteAgain has what was said from a record on go out again, to the customer or to an agent.
@@ -388,7 +413,7 @@ func (r *Relay) welcomeBack(t *thread) {
 		delete(t.told, "left")
 		r.decide(dispatch.CustomerGone{Thread: t.N, Back: true}, nil)
 	}
-	if t.Lost == 0 {
+	if t.Lost == 0 || !r.mayRepeat(t) {
 		return
 	}
 	r.noteAgain(t, own{From: t.Lost})

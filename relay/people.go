@@ -105,11 +105,14 @@ type thread struct {
 	stood    *standing // where the customer was told that he stands, in this conversation
 	hosted   bool      // its case room is open
 
-	look               string   // what agents' clients were last told of the customer
-	named              string   // and what he is called
-	shown              []string // the agents who were
-	composing          bool     // as the customer was last told
-	againFrom, againAt uint64   // what a client that is gone bounced has gone out again: from which record on, and at which
+	look               string     // what agents' clients were last told of the customer
+	named              string     // and what he is called
+	shown              []string   // the agents who were
+	composing          bool       // as the customer was last told
+	againFrom, againAt uint64     // what a client that is gone bounced has gone out again: from which record on, and at which
+	againTo            stanza.JID // where to
+	agains             int        // how often something went out again to the customer before againsEnd
+	againsEnd          time.Time
 }
 
 // said is one message of a thread, for references and repeats.
