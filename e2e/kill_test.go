@@ -68,10 +68,7 @@ func moments(l load, n int, seed uint64, of []fault) []moment {
 // compared with the log.
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	binary := filepath.Join(t.TempDir(), "frontdesk")
-	if out, err := exec.Command("go", "build", "-o", binary, "frontdesk").CombinedOutput(); err != nil {
-		t.Fatalf("building frontdesk: %v\n%s", err, out)
-	}
+	binary := build(t)
 	run := func(t *testing.T, kind string, l load, n int, names ...string) {
 		var of []fault
 		for _, name := range names {
@@ -105,6 +102,15 @@ func TestKilled(t *testing.T) {
 			run(t, c.kind, load{accounts: 6, visitors: 4, each: 50, window: 8, within: 3 * time.Minute}, c.n, c.names...)
 		})
 	}
+}
+
+// build builds the program.
+func build(t *testing.T) string {
+	binary := filepath.Join(t.TempDir(), "frontdesk")
+	if out, err := exec.Command("go", "build", "-o", binary, "frontdesk").CombinedOutput(); err != nil {
+		t.Fatalf("building frontdesk: %v\n%s", err, out)
+	}
+	return binary
 }
 
 // stage is where people talk while things are killed. One goroutine, the test's, owns all of it; what

@@ -131,10 +131,12 @@ func (s *site) logged() (int, error) {
 
 const linkUp, linkDown = `msg="link up"`, `msg="link down"`
 
-// down waits until the desk has found out, since its first bytes of log, that both links are down.
-func (s *site) down(from int) error {
+var bothLinks = []string{"front", "desk"}
+
+// down waits until the desk has found out, since its first bytes of log, that links are down.
+func (s *site) down(from int, links ...string) error {
 	return s.until(from, func(log string) error {
-		for _, name := range []string{"front", "desk"} {
+		for _, name := range links {
 			if !strings.Contains(log, linkDown+" link="+name) {
 				return fmt.Errorf("the link of the %s is not down", name)
 			}
@@ -146,7 +148,7 @@ func (s *site) down(from int) error {
 // up waits until the desk's last word on both links is that they are up.
 func (s *site) up() error {
 	return s.until(0, func(log string) error {
-		for _, name := range []string{"front", "desk"} {
+		for _, name := range bothLinks {
 			if strings.LastIndex(log, linkUp+" link="+name) <= strings.LastIndex(log, linkDown+" link="+name) {
 				return fmt.Errorf("the link of the %s is down", name)
 			}
@@ -204,7 +206,7 @@ func (s *site) killServer(n int, events chan<- event) error {
 	if n%2 == 0 {
 		events <- event{kind: serverBack}
 	}
-	if err := s.down(from); err != nil {
+	if err := s.down(from, bothLinks...); err != nil {
 		return err
 	}
 	return s.up()
@@ -268,7 +270,7 @@ func (s *site) cutLinks(int, chan<- event) error {
 	for _, w := range s.wires {
 		w.cut()
 	}
-	if err := s.down(from); err != nil {
+	if err := s.down(from, bothLinks...); err != nil {
 		return err
 	}
 	return s.up()
@@ -284,7 +286,7 @@ func (s *site) swallowLinks(int, chan<- event) error {
 	for _, w := range s.wires {
 		w.swallow()
 	}
-	if err := s.down(from); err != nil {
+	if err := s.down(from, bothLinks...); err != nil {
 		return err
 	}
 	for _, w := range s.wires {
