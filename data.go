@@ -89,8 +89,25 @@ type running interface {
 	Export(context.Context, io.Writer, relay.Extract) (int, error)
 }
 
+// readerWait is how long who asked for a backup or an export may take none of it: a backup that stands still keeps the file growing, and
+// what was erased where it stands.
+const readerWait = 30 * time.Second
+
+// impatient gives up writing what nobody takes for a time.
+type impatient struct {
+	w    http.ResponseWriter
+	wait time.Duration
+}
+
+func (i impatient) Write(b []byte) (int, error) {
+	if err := http.NewResponseController(i.w).SetWriteDeadline(time.Now().Add(i.wait)); err != nil {
+		return 0, err
+	}
+	return i.w.Write(b)
+}
+
 // serveAdmin answers on the socket until ctx ends.
-func serveAdmin(ctx context.Context, l net.Listener, desk running, log *slog.Logger) {
+func serveAdmin(ctx context.Context, l net.Listener, desk running, wait time.Duration, log *slog.Logger) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /erase", func(w http.ResponseWriter, r *http.Request) {
 		var who relay.Whom
@@ -110,7 +127,7 @@ func serveAdmin(ctx context.Context, l net.Listener, desk running, log *slog.Log
 	mux.HandleFunc("POST /export", func(w http.ResponseWriter, r *http.Request) {
 		var what relay.Extract
 		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&what)
-		sent := &counting{w: w}
+		sent := &counting{w: impatient{w, wait}}
 		if err == nil {
 			_, err = desk.Export(r.Context(), sent, what)
 		}
@@ -124,7 +141,7 @@ func serveAdmin(ctx context.Context, l net.Listener, desk running, log *slog.Log
 	})
 	mux.HandleFunc("GET /backup", func(w http.ResponseWriter, _ *http.Request) {
 		began := time.Now()
-		n, err := desk.Backup(w)
+		n, err := desk.Backup(impatient{w, wait})
 		if err != nil {
 			log.Error("a backup failed", "err", err)
 			panic(http.ErrAbortHandler) // the reader must not take half a file for a whole one

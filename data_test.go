@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -150,7 +151,7 @@ func TestBackupOfRunningDesk(t *testing.T) {
 		ended := make(chan struct{})
 		var log bytes.Buffer
 		go func() {
-			serveAdmin(ctx, l, deskOf{backup: s.Backup}, slog.New(slog.NewTextHandler(&log, nil)))
+			serveAdmin(ctx, l, deskOf{backup: s.Backup}, readerWait, slog.New(slog.NewTextHandler(&log, nil)))
 			close(ended)
 		}()
 		copied := filepath.Join(t.TempDir(), "copy")
@@ -182,7 +183,7 @@ func TestBackupBreaksOff(t *testing.T) {
 		serveAdmin(ctx, l, deskOf{backup: func(w io.Writer) (int64, error) {
 			w.Write(make([]byte, 100_000))
 			return 100_000, io.ErrUnexpectedEOF
-		}}, slog.New(slog.DiscardHandler))
+		}}, readerWait, slog.New(slog.DiscardHandler))
 		close(ended)
 	}()
 	copied := filepath.Join(dir, "copy")
@@ -194,6 +195,64 @@ func TestBackupBreaksOff(t *testing.T) {
 	}
 	stop()
 	<-ended
+}
+
+// TestBackupStandsStill: who asked for a backup and takes none of it holds up neither the file nor those who erase for long.
+func TestBackupStandsStill(t *testing.T) {
+	t.Parallel()
+	db := filepath.Join(t.TempDir(), "frontdesk.db")
+	s, err := store.Open(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for range 20 { // more than a socket takes
+		if err := s.Append(1, store.Batch{Rows: []store.Row{{Table: "t", Key: time.Now().String(), Value: make([]byte, store.MaxValue)}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := admin(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	begun, ended := make(chan struct{}), make(chan struct{})
+	var log bytes.Buffer
+	go func() {
+		serveAdmin(ctx, l, deskOf{backup: func(w io.Writer) (int64, error) {
+			close(begun)
+			return s.Backup(w)
+		}}, 100*time.Millisecond, slog.New(slog.NewTextHandler(&log, nil)))
+		close(ended)
+	}()
+	conn, err := net.Dial("unix", socketOf(db))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "GET /backup HTTP/1.1\r\nHost: desk\r\nConnection: close\r\n\r\n")
+	<-begun
+	scrubbed := make(chan error, 1)
+	go func() {
+		_, err := s.Scrub(ctx) // it waits for backups
+		scrubbed <- err
+	}()
+	select {
+	case err := <-scrubbed:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("the backup still holds the file")
+	}
+	if left, err := io.ReadAll(conn); err == nil && len(left) > 20<<20 {
+		t.Errorf("all of it was sent: %d bytes", len(left))
+	}
+	stop()
+	<-ended
+	if !strings.Contains(log.String(), "a backup failed") || !strings.Contains(log.String(), "timeout") {
+		t.Error(log.String())
+	}
 }
 
 // deskOf is a desk that answers on the socket.
@@ -251,7 +310,7 @@ func TestErase(t *testing.T) {
 			Rows: map[string]int{"jid": 1}, Pages: 7, Searched: 1000, Samples: 2, Found: 1}, nil
 	}}
 	go func() {
-		serveAdmin(ctx, l, desk, slog.New(slog.DiscardHandler))
+		serveAdmin(ctx, l, desk, readerWait, slog.New(slog.DiscardHandler))
 		close(ended)
 	}()
 	status, stdout, stderr := invoke(t, "", "erase", "--config", toml, "--customer", "alice@example.org", "--names")
@@ -301,7 +360,7 @@ func TestExport(t *testing.T) {
 		return 10_000, nil
 	}}
 	go func() {
-		serveAdmin(ctx, l, desk, slog.New(slog.DiscardHandler))
+		serveAdmin(ctx, l, desk, readerWait, slog.New(slog.DiscardHandler))
 		close(ended)
 	}()
 	file := filepath.Join(dir, "out")

@@ -72,7 +72,7 @@ func desk(ctx context.Context, cfg *config.Config, load func() (*config.Config, 
 	} else {
 		answered := make(chan struct{})
 		go func() {
-			serveAdmin(ctx, socket, r, log)
+			serveAdmin(ctx, socket, r, readerWait, log)
 			close(answered)
 		}()
 		defer func() {
