@@ -1,16 +1,25 @@
 package relay
 
 import (
+	"context"
 	"time"
 
 	"frontdesk/component"
 	"frontdesk/component/stanza"
 )
 
+// link is what a side has of a component.Link; tests have one without a server.
+type link interface {
+	Run(context.Context) error
+	Send(s *stanza.Element, mark uint64) error
+	SendTo(s *stanza.Element, to []stanza.JID, mark uint64) error
+	Stats() component.Stats
+}
+
 // side is one link and how far the log has gone out on it.
 type side struct {
 	name, domain string
-	link         *component.Link
+	link         link
 	up           bool
 	live         bool   // up, and everything up to the last commit has been handed over
 	sent         uint64 // every record up to here has been rendered for it
