@@ -319,6 +319,7 @@ func (k *checker) times() {
 		k.time(at.path, at.time, at.least, 24*time.Hour)
 	}
 	k.time("times.retire", t.Retire, time.Hour, 87600*time.Hour)
+	k.time("times.key", t.Key, time.Hour, 87600*time.Hour)
 	if n := k.config.BotTurns; n < 1 || n > 1000 {
 		k.fault("bot_turns", "write a number from 1 to 1000")
 	}

@@ -108,6 +108,7 @@ type Times struct {
 	WrapUp   time.Duration `toml:"wrap_up"`   // from 0; default 0
 	Gap      time.Duration `toml:"gap"`       // from 0; default 0
 	Retire   time.Duration `toml:"retire"`    // 1 h to 87600 h; default 720 h
+	Key      time.Duration `toml:"key"`       // of a page that is not used: 1 h to 87600 h; default 2160 h
 }
 
 // Keep is [keep]: how many days words are kept, 0 to 36500; 0 is for ever.
@@ -195,7 +196,7 @@ func parse(text, dir string, env func(string) (string, bool), mode fs.FileMode) 
 		Data:        "frontdesk.db",
 		Front:       Link{Name: "Help desk"},
 		Desk:        Link{Name: "Desk"},
-		Times:       Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute, HandOver: 2 * time.Minute, LongWait: 5 * time.Minute, Retire: 720 * time.Hour},
+		Times:       Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute, HandOver: 2 * time.Minute, LongWait: 5 * time.Minute, Retire: 720 * time.Hour, Key: 2160 * time.Hour},
 		Log:         "info",
 		CreateRooms: Creators{everyAgent},
 		TimeZone:    "UTC",

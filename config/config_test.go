@@ -58,7 +58,7 @@ host = "web.example"
 		Queues: []Queue{{Name: "support", Title: "support", Agents: both, Everybody: true,
 			LevelWait: 2 * time.Minute, SkillWait: 2 * time.Minute, Strategy: "random", Mode: "push", Language: "en", PlaceEvery: 2 * time.Minute, Copy: "text", AskFor: 2 * time.Minute, AskClosed: []string{"name", "email"}}},
 		Agents: []Person{{JID: both[0], Name: "anna", Role: Agent, Capacity: 5}, {JID: both[1], Name: "bob", Role: Agent, Capacity: 5}},
-		Times:  Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute, HandOver: 2 * time.Minute, LongWait: 5 * time.Minute, Retire: 720 * time.Hour},
+		Times:  Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute, HandOver: 2 * time.Minute, LongWait: 5 * time.Minute, Retire: 720 * time.Hour, Key: 2160 * time.Hour},
 		Web: Web{Listen: "127.0.0.1:8080", WebSocket: "ws://127.0.0.1:5280/xmpp-websocket", Host: "web.example",
 			Queue: "support"},
 		Log: "info", CreateRooms: both, AgentsCreate: true, TimeZone: "UTC", BotTurns: 30, RosterGroup: "Customers", Language: "en",

@@ -100,4 +100,18 @@ func TestUser(t *testing.T) {
 			t.Errorf("%s reads %d messages of another", who, n)
 		}
 	}
+	// A key that was not used for too long keeps nobody from signing in; who is signed in needs none.
+	old := claims("fay", "", "")
+	says("fay", "Long ago")
+	d.settle()
+	w.clock.advance(w.cfg.Times.Key + time.Hour)
+	d.settle()
+	for who, with := range map[string][2]string{"gus": {token("u17", "Maria"), old}, "hana": {"", key}} {
+		if again := claims(who, with[0], with[1]); again != key {
+			t.Errorf("%s gets another key after a long time", who)
+		}
+		if n := reads(who); n < 3 {
+			t.Errorf("%s reads %d messages after a long time, want all", who, n)
+		}
+	}
 }

@@ -109,6 +109,7 @@ func (r *Relay) customerWrote(q *queue, c *customer, from stanza.JID, m *intake)
 		r.enrol(c)
 	} else {
 		r.rebind(c, from)
+		r.use(c)
 	}
 	if m.nick != "" && m.nick != c.Name && !c.Named {
 		if name := r.nameFor(m.nick); name != "" && name != c.Name {

@@ -29,9 +29,12 @@ const (
 // one key that is his on every device; what he said before, under another key, becomes his.
 func (r *Relay) claim(q *queue, s, el *stanza.Element) {
 	key := el.Attr("key")
-	if key != "" && !r.signed(key) {
-		r.send(r.front, stanza.Error{Type: "cancel", Condition: "item-not-found", Text: "This key is not known. Ask for a new one."}.Reply(s))
-		return
+	if key != "" && (!r.signed(key) || r.dead(key)) {
+		if el.Attr("token") == "" {
+			r.send(r.front, stanza.Error{Type: "cancel", Condition: "item-not-found", Text: "This key is not known. Ask for a new one."}.Reply(s))
+			return
+		}
+		key = ""
 	}
 	claim := claimRow{Since: r.now}
 	if token := el.Attr("token"); token != "" {
@@ -55,6 +58,7 @@ func (r *Relay) claim(q *queue, s, el *stanza.Element) {
 			r.put(tableClaim, string(s.From().Bare()), claim)
 		}
 	} else if c := r.customer(n); c != nil {
+		r.use(c)
 		r.release(q, c, s.From())
 		r.rebind(c, s.From())
 		r.introduce(c, &claim)
@@ -65,6 +69,16 @@ func (r *Relay) claim(q *queue, s, el *stanza.Element) {
 		}
 	}
 	r.send(r.front, stanza.Result(s).Add(stanza.New(nsClaim, "claim", "key", key)))
+}
+
+// dead reports whether a key opens its thread no more, because it was not used for too long.
+func (r *Relay) dead(key string) bool {
+	var n uint64
+	if !r.row(tableKey, hashOf(key), &n) {
+		return false
+	}
+	c := r.customer(n)
+	return c != nil && r.lapsed(c)
 }
 
 // release tells the page that had the thread before that it has it no longer: the visitor is somewhere else now.

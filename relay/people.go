@@ -44,10 +44,12 @@ type customer struct {
 	Bare    stanza.JID        `json:"bare"`
 	Full    stanza.JID        `json:"full,omitempty"` // last known client; "" once it is known to be gone
 	Name    string            `json:"name,omitempty"`
-	Lang    string            `json:"lang,omitempty"`  // xml:lang of what he wrote last
-	Email   string            `json:"email,omitempty"` // as he told it
-	Key     string            `json:"key,omitempty"`   // hash of the web page's key
-	User    string            `json:"user,omitempty"`  // who he is at the site where he is signed in, as that says
+	Lang    string            `json:"lang,omitempty"`   // xml:lang of what he wrote last
+	Email   string            `json:"email,omitempty"`  // as he told it
+	Key     string            `json:"key,omitempty"`    // hash of the web page's key
+	Used    time.Time         `json:"used,omitzero"`    // when a page came or wrote with it last, to a 32nd of how long it holds; zero is not known
+	Lapsed  bool              `json:"lapsed,omitempty"` // it was not used for too long: nobody can come with it any more
+	User    string            `json:"user,omitempty"`   // who he is at the site where he is signed in, as that says
 	Threads map[string]uint64 `json:"threads,omitempty"`
 	Named   bool              `json:"named,omitempty"` // by an agent, who knows better than the customer's client
 	Blocked time.Time         `json:"blocked,omitzero"`
@@ -265,7 +267,7 @@ func (r *Relay) enrol(c *customer) {
 	r.customers[c.N] = c
 	var claim claimRow
 	if r.row(tableClaim, string(c.Bare), &claim) {
-		c.Key = claim.Key
+		c.Key, c.Used = claim.Key, r.now
 		r.introduce(c, &claim)
 		r.put(tableKey, claim.Key, c.N)
 		r.put(tableClaim, string(c.Bare), nil)

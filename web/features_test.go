@@ -186,13 +186,23 @@ func (c *customer) menu(name string) {
 func forgetsMe(c *customer) {
 	c.start(nil)
 	old := c.thread
+	second := c.tab()
+	second.see("Question of forget")
+	c.do("fill", args{"role": "textbox", "name": "Write a message", "value": "Private"})
 	c.do("click", args{"role": "button", "name": "More", "exact": true})
 	c.look("menu")
 	c.do("click", args{"role": "button", "name": "Forget me on this device"})
 	c.see("nobody can open it here again")
 	c.look("forget")
 	c.do("click", args{"css": "#sure .main"})
-	c.do("see", args{"role": "button", "name": "Start chat"})
+	for _, tab := range []*customer{c, second} {
+		tab.do("see", args{"role": "button", "name": "Start chat"})
+		var left []string
+		if tab.get("values", args{"css": "#name, #question, #text"}, &left); strings.Join(left, "") != "" {
+			c.t.Errorf("%s: in the fields stands %q", tab.name, left)
+		}
+	}
+	second.clean()
 	c.await("the release", func(th *fakeThread) bool { return th.gone })
 	var stored string
 	if c.get("stored", args{"name": "frontdesk:" + testQueue}, &stored); strings.Contains(stored, old.key+`"`) || strings.Contains(stored, "Maria") {

@@ -78,6 +78,7 @@ func TestPage(t *testing.T) {
 		"foreign words":      foreignWords,
 		"choices":            choices,
 		"unknown key":        unknownKey,
+		"unknown key denied": unknownKey,
 		"desk down":          deskDown,
 		"earlier":            earlier,
 		"two tabs":           twoTabs,
@@ -465,18 +466,58 @@ func choices(c *customer) {
 	c.shows("Question of choices", "How was it?", "4")
 }
 
+// unknownKey: the desk does not know a key any more, or it was not used for too long. The page says nothing of it, begins as with
+// somebody new, and has forgotten who was there; in each tab.
 func unknownKey(c *customer) {
-	c.start(nil)
+	form := args(nil)
+	if strings.Contains(c.name, "denied") {
+		form = c.shop.of(args{"deny": true}, "/")
+	}
+	c.open(form)
+	if form != nil {
+		c.do("click", c.button("Open chat"))
+	}
+	c.ask()
+	c.desk.say(c.thread, "d1", `<body>Your number is 17</body>`+nickAnna)
+	c.see("Your number is 17")
+	c.do("fill", args{"role": "textbox", "name": "Write a message", "value": "Private"})
+	second := c.tab()
+	if form != nil {
+		second.do("click", second.button("Open chat"))
+	}
+	second.see("Your number is 17")
 	old := c.thread
 	c.set(func(th *fakeThread) { th.gone = true })
 	c.desk.cut(c.thread)
-	c.do("gone", args{"css": ".message"})
-	c.write("Anybody?")
+	for _, tab := range []*customer{c, second} {
+		tab.do("see", args{"role": "button", "name": "Start chat"})
+		for css, want := range map[string]int{".message": 0, "#notice-text:not(:empty)": 0} {
+			var n int
+			if tab.get("count", args{"css": css}, &n); n != want {
+				c.t.Errorf("%s: %d of %s", tab.name, n, css)
+			}
+		}
+		var left []string
+		tab.get("values", args{"css": "#name, #question, #text"}, &left)
+		if strings.Join(left, "") != "" {
+			c.t.Errorf("%s: in the fields stands %q", tab.name, left)
+		}
+	}
+	var stored string
+	if c.get("stored", args{"name": "frontdesk:" + testQueue, hosted: form != nil}, &stored); strings.Contains(stored, old.key+`"`) || strings.Contains(stored, "Maria") {
+		c.t.Errorf("still kept: %s", stored)
+	}
+	c.do("fill", args{"role": "textbox", "name": "Your question", "value": "Anybody?"})
+	c.do("click", args{"role": "button", "name": "Start chat"})
 	c.desk.await(c.t, "a new thread", func(s *deskState) bool {
 		c.thread = s.find(func(th *fakeThread) bool { return th != old && slices.Contains(words(th), "Anybody?") })
 		return c.thread != nil
 	})
 	c.shows("Anybody?")
+	second.see("Anybody?")
+	c.do("reload", nil)
+	c.see("Anybody?")
+	second.clean()
 }
 
 func deskDown(c *customer) {

@@ -200,6 +200,9 @@ func signedIn(c *customer) {
 	phone.open(c.shop.of(args{"mobile": true}, page))
 	phone.do("click", phone.button("Open chat"))
 	phone.see("From the laptop")
+	c.desk.say(c.thread, "d1", `<body>Hello Maria</body>`+wantsAll+nickAnna)
+	phone.see("Hello Maria")
+	c.await("the mark", func(th *fakeThread) bool { return slices.Contains(th.signals, "displayed d1") })
 	c.see("This chat is open somewhere else.")
 	phone.write("From the phone")
 	phone.do("see", args{"css": ".message[data-state=sent] .body", "text": "From the phone"})
@@ -216,7 +219,8 @@ func signedIn(c *customer) {
 	c.await("it", func(th *fakeThread) bool { return slices.Contains(words(th), "Still signed in") })
 	c.do("run", args{"script": "window.frontdesk.login('')"})
 	c.do("gone", args{"text": "From the laptop"})
-	c.write("Who am I?")
+	c.do("fill", args{"role": "textbox", "name": "Your question", "value": "Who am I?"})
+	c.do("click", args{"role": "button", "name": "Start chat"})
 	c.desk.await(c.t, "it, of another", func(s *deskState) bool {
 		return s.find(func(th *fakeThread) bool { return th.key != "user-maria" && slices.Contains(words(th), "Who am I?") }) != nil
 	})

@@ -81,12 +81,13 @@ async function run() {
       keep.change(id, { failed: true });
       thread.fail(id);
     },
-    forget() {
+    forget(gone) {
       thread.clear();
       view.clear();
       newest = '';
+      newestAt = 0;
       news(0);
-      keep.all.outbox.forEach(m => thread.own(m));
+      begin(gone);
     },
     message: take,
   };
@@ -185,8 +186,8 @@ async function run() {
 
   // seen tells the desk what the customer has before him: once, and only while he can see it.
   function seen() {
-    const { read, readAt, started } = keep.all;
-    if (!host.visible || !started) return;
+    const { read, readAt } = keep.all;
+    if (!host.visible || $('chat').hidden) return;
     if (newestAt > readAt) keep.set({ readAt: newestAt });
     news(0);
     if (!newest || newest === read || !tabs.ready) return;
@@ -194,7 +195,7 @@ async function run() {
     tabs.hint('displayed', newest);
   }
 
-  menu(host, keep, view, tabs, title);
+  menu(host, keep, view, tabs, title, heard);
   host.on.opened = () => view.opened();
   host.on.seen = seen;
   host.on.login = () => {
@@ -207,16 +208,22 @@ async function run() {
   $('close').hidden = !host.framed;
   $('forget').hidden = Boolean(host.token);
 
-  const { name, started, outbox } = keep.all;
-  if (started || outbox.length || host.token) {
+  /** begin shows the conversation, or that there is none yet. gone: there is none any more, whatever was kept. */
+  function begin(gone = false) {
+    const { name, started, outbox } = keep.all;
     outbox.forEach(m => thread.own(m));
-    view.chat(false);
-  } else view.welcome(name);
+    if (started && !gone || outbox.length || host.token) view.chat(false);
+    else {
+      host.live(false);
+      view.welcome(gone ? '' : name);
+    }
+  }
+  begin();
   tabs.connect();
 }
 
-/** menu is what else can be done. @param {Host} host @param {Keep} keep @param {View} view @param {Tabs} tabs @param {string} title */
-function menu(host, keep, view, tabs, title) {
+/** menu is what else can be done. @param {Host} host @param {Keep} keep @param {View} view @param {Tabs} tabs @param {string} title @param {Frontdesk.Events} heard */
+function menu(host, keep, view, tabs, title, heard) {
   const { sound, notices } = keep.all;
   $('sound').checked = sound;
   $('notices').checked = notices;
@@ -248,10 +255,10 @@ function menu(host, keep, view, tabs, title) {
   $('sure').onclose = async () => {
     if ($('sure').returnValue !== 'yes') return;
     $('sure').returnValue = '';
-    await tabs.call('release');
-    keep.set({ started: false, name: '', outbox: [] });
-    host.live(false);
-    view.welcome('');
+    keep.set({ outbox: [] });
+    await tabs.hint('release');
+    keep.forget(); // though nobody may have been there to tell the desk
+    heard.forget(true);
   };
 }
 

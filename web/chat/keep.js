@@ -64,8 +64,8 @@ export class Keep {
     return true;
   }
 
-  /** forget the thread; what was never confirmed stays and opens the next one. */
-  forget() { this.set({ key: '', read: '', readAt: 0 }); }
+  /** forget the thread and whose it was; what was never confirmed stays and opens the next one. */
+  forget() { this.set({ key: '', name: '', started: false, read: '', readAt: 0 }); }
 
   /** onOther calls back when another tab has written. @param {() => void} call */
   onOther(call) {

@@ -62,12 +62,12 @@ export class Link {
     this.#phase = 'parked';
   }
 
-  /** again connects anew: the visitor is somebody else now. */
-  again() {
+  /** again connects anew: the visitor is somebody else now. gone: and who he was is forgotten. */
+  again(gone = false) {
     this.#drop();
     this.#session = '';
     this.#place = { archived: '', earliest: '', pages: 0 };
-    this.#on.forget();
+    this.#on.forget(gone);
     this.#phase = 'idle';
     this.connect();
   }
@@ -154,7 +154,7 @@ export class Link {
     const { key } = this.#keep.all;
     if (key && this.ready) await this.#ask(this.#conn, $iq({ type: 'set', to: this.#config.queue }).c('release', { xmlns: NS.claim, key }));
     this.#keep.forget();
-    this.again();
+    this.again(true);
   }
 
   // ---- states
@@ -288,10 +288,10 @@ export class Link {
     }
     const refusal = readError(answer);
     if (token || !key || refusal.condition !== 'item-not-found') throw new Refused(refusal);
-    this.#keep.forget(); // the desk does not know this thread any more
+    this.#keep.forget(); // the desk does not know this thread any more, or it was left for too long
     this.#read({ archived: '', earliest: '' });
     this.#on.earlier(false);
-    this.#on.forget();
+    this.#on.forget(true);
     await this.#claim(conn);
   }
 

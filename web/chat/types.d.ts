@@ -90,7 +90,7 @@ declare namespace Frontdesk {
     own(m: Out): void;
     confirmed(id: string): void;
     failed(id: string): void;
-    forget(): void;
+    forget(gone: boolean): void;
     message(m: Heard, page: number): void;
   }
 }

@@ -97,6 +97,7 @@ export class View {
   /** @param {string} name */
   welcome(name) {
     $('name').value = name;
+    $('question').value = $('text').value = ''; // may be somebody else's
     $('welcome').hidden = false;
     $('chat').hidden = $('menu-button').hidden = true;
     if (fine.matches) $('name').focus();
@@ -119,6 +120,8 @@ export class View {
     this.#nodes.clear();
     $('log').replaceChildren();
     $('choices').replaceChildren();
+    this.typing(false);
+    this.#stopAbout();
   }
 
   /** message draws a new, changed or gone one. @param {Message} m @param {Frontdesk.What} what */
