@@ -289,7 +289,7 @@ func exportFrom(ctx context.Context, cfg *config.Config, w io.Writer, what relay
 	if err != nil {
 		return err
 	}
-	_, err = relay.Export(ctx, s, cfg.Agents, w, what)
+	_, err = relay.Export(ctx, s, cfg, w, what)
 	return errors.Join(err, s.Close())
 }
 

@@ -21,7 +21,10 @@ var update = flag.Bool("update", false, "write the golden files of exports")
 // TestExport: what was said between two customers and the desk, with corrections, reactions, notes and rooms, in all formats.
 func TestExport(t *testing.T) {
 	t.Parallel()
-	d := &dialogue{w: newFake(t), t: t, names: map[string]string{}, who: map[string]*client{}}
+	w := prepareFake(t, t.TempDir())
+	w.configure(strings.NewReplacer(`name = "sales"`, "name = \"sales\"\nshow_agents = true", `name = "Bob"`, "name = \"Bob\"\npublic_name = \"Mister B.\"").Replace(usual().Load().(string)))
+	w.start()
+	d := &dialogue{w: w, t: t, names: map[string]string{}, who: map[string]*client{}}
 	d.run("part-exported.txt")
 	d.settle()
 	out := func(o relay.Extract) string {
@@ -47,7 +50,7 @@ func TestExport(t *testing.T) {
 			if got != string(want) {
 				t.Errorf("%s is\n%s", golden, got)
 			}
-			if name == "alice" && (strings.Contains(got, "Bela") || strings.Contains(got, "colleagues") || strings.Contains(got, agentsHost)) {
+			if name == "alice" && (strings.Contains(got, "Bela") || strings.Contains(got, "colleagues") || strings.Contains(got, "Anna") || strings.Contains(got, agentsHost)) {
 				t.Errorf("others' words in\n%s", got)
 			}
 		}
@@ -56,6 +59,9 @@ func TestExport(t *testing.T) {
 		if !json.Valid([]byte(line)) {
 			t.Errorf("%s", line)
 		}
+	}
+	if bela := out(relay.Extract{Format: relay.FormatText, Whom: relay.Whom{Thread: 2}}); !strings.Contains(bela, "-- Mister B. has it") || strings.Contains(bela, "Bob") {
+		t.Errorf("what bela may be given, who sees who has her conversation:\n%s", bela)
 	}
 	late := out(relay.Extract{Format: relay.FormatText, Since: d.w.clock.Now().Add(-time.Minute)})
 	if !strings.Contains(late, "An hour later") || strings.Contains(late, "Hello") {

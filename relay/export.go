@@ -69,24 +69,30 @@ type exported struct {
 // after it has ended it is an error.
 func (r *Relay) Export(ctx context.Context, w io.Writer, o Extract) (int, error) {
 	var s *store.Store
-	var agents []config.Person
+	var cfg *config.Config
 	if err := r.inLoop(ctx, func() {
 		r.flush()
-		s, agents = r.store, slices.Clone(r.cfg.Agents)
+		s, cfg = r.store, r.Config()
 	}); err != nil {
 		return 0, err
 	}
-	return Export(ctx, s, agents, w, o)
+	return Export(ctx, s, cfg, w, o)
 }
 
-// Export does it with an open file, and agents' names.
-func Export(ctx context.Context, s *store.Store, agents []config.Person, w io.Writer, o Extract) (int, error) {
+// Export does it with an open file.
+func Export(ctx context.Context, s *store.Store, cfg *config.Config, w io.Writer, o Extract) (int, error) {
 	if !slices.Contains([]string{FormatJSON, FormatText, FormatHTML}, o.Format) {
 		return 0, fmt.Errorf("relay: no format %q", o.Format)
 	}
-	x := &export{ctx: ctx, store: s, o: o, w: bufio.NewWriterSize(w, 64<<10), names: map[string]string{}}
-	for _, p := range agents {
+	x := &export{ctx: ctx, store: s, o: o, w: bufio.NewWriterSize(w, 64<<10), names: map[string]string{}, shown: map[string]bool{}}
+	for _, p := range cfg.Agents {
 		x.names[p.JID] = p.Name
+		if !o.Rooms {
+			x.names[p.JID] = p.Shown
+		}
+	}
+	for _, q := range cfg.Queues {
+		x.shown[q.Name] = q.ShowAgents
 	}
 	if !o.Since.IsZero() {
 		seq, err := since(s, o.Since)
@@ -106,7 +112,8 @@ type export struct {
 	store *store.Store
 	o     Extract
 	w     *bufio.Writer
-	names map[string]string
+	names map[string]string // of agents, by bare JID; without Rooms those that customers may see
+	shown map[string]bool   // queues whose customers may
 	after uint64
 	head  *exported // of what follows: not written before something does
 	last  string    // day that was written last
@@ -200,7 +207,7 @@ func (x *export) thread(n uint64) error {
 		x.head.Tags = t.Tags
 	}
 	called := cmp.Or(c.Name, "Customer #"+key)
-	err := x.archive(key, func(rec *store.Record) (exported, bool, error) { return x.said(rec, n, called) })
+	err := x.archive(key, func(rec *store.Record) (exported, bool, error) { return x.said(rec, n, t.Queue, called) })
 	if err != nil || !x.o.Rooms {
 		return err
 	}
@@ -249,7 +256,7 @@ func (x *export) archive(name string, line func(*store.Record) (exported, bool, 
 }
 
 // said is a record of a thread as a line; false where it is not to be exported.
-func (x *export) said(rec *store.Record, thread uint64, customer string) (exported, bool, error) {
+func (x *export) said(rec *store.Record, thread uint64, queue, customer string) (exported, bool, error) {
 	l := exported{Record: rec.Seq, Time: rec.Time, Thread: thread, Erased: rec.Erased}
 	e, err := decode(*rec)
 	if err != nil {
@@ -289,9 +296,9 @@ func (x *export) said(rec *store.Record, thread uint64, customer string) (export
 		l.Kind, l.Rating = "rating", e.own.Rating
 	}
 	if by != "" {
-		l.By, l.Name = "agent", x.nameOf(by)
+		l.By, l.Name = "agent", x.nameOf(queue, by)
 	}
-	if x.o.Rooms { // what a customer may be given has no agents' addresses
+	if x.o.Rooms { // what a customer may be given has no agents' addresses, nor names that he was not shown
 		l.Agent = by
 	}
 	l.words(e.words)
@@ -343,10 +350,13 @@ func (x *export) spoken(rec *store.Record) (exported, bool, error) {
 	return l, l.Body != "" || l.Erased || l.Kind == "retraction", nil
 }
 
-// nameOf is Relay.nameOf.
-func (x *export) nameOf(agent string) string {
+// nameOf is Relay.nameOf, or "" for who is not to be named.
+func (x *export) nameOf(queue, agent string) string {
+	if !x.o.Rooms && !x.shown[queue] {
+		return ""
+	}
 	name, ok := x.names[agent]
-	if !ok {
+	if !ok && x.o.Rooms {
 		var w staffRow
 		if _, x.err = x.row(tableStaff, agent, &w); x.err != nil {
 			return ""
@@ -478,9 +488,9 @@ func (l *exported) what() string {
 	case l.Kind == "opened":
 		return "-- a conversation began"
 	case l.Kind == "assigned":
-		return "-- " + l.Name + " has it"
-	case l.Kind == "closed" && l.Name != "":
-		return "-- closed by " + l.Name
+		return "-- " + cmp.Or(l.Name, "an agent") + " has it"
+	case l.Kind == "closed" && l.By == "agent":
+		return "-- closed by " + cmp.Or(l.Name, "an agent")
 	case l.Kind == "closed":
 		return "-- closed"
 	case l.Erased:
