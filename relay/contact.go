@@ -15,18 +15,51 @@ import (
 func (r *Relay) fromDesk(s *stanza.Element) {
 	from, to := s.From(), s.To()
 	switch {
+	case to.Domain() != r.back.domain:
 	case r.privileged(s) || r.rosterSet(s):
 	case from == "" || from.Domain() == r.back.domain || from.Domain() == r.front.domain:
 	case r.isCustomerHost(from.Domain()):
 		// Confinement is the server's; that a customer reaches nothing here even without it is ours.
 		r.send(r.back, stanza.Error{Type: "auth", Condition: "forbidden"}.Reply(s))
-	case to.Local() == deskLocal:
-		r.fromDeskContact(s)
-	case isContact(to.Local()):
-		r.fromContact(s)
 	default:
-		r.fromRoom(s)
+		switch kindOf(to.Local()) {
+		case theDesk:
+			r.fromDeskContact(s)
+		case aContact:
+			r.fromContact(s)
+		default:
+			r.fromRoom(s)
+		}
 	}
+}
+
+// kind is what a localpart at the desk stands for.
+type kind uint8
+
+const (
+	theService kind = iota // there is none
+	theDesk
+	theLobby
+	aContact
+	aCaseRoom
+	aRoom // that somebody made, or may make
+	kinds // how many there are
+)
+
+func kindOf(local string) kind {
+	switch {
+	case local == "":
+		return theService
+	case local == deskLocal:
+		return theDesk
+	case local == lobby:
+		return theLobby
+	case isContact(local):
+		return aContact
+	case caseOf(local) != 0:
+		return aCaseRoom
+	}
+	return aRoom
 }
 
 func (r *Relay) isCustomerHost(domain string) bool {
@@ -79,11 +112,7 @@ func (r *Relay) fromContact(s *stanza.Element) {
 		t = nil
 	}
 	if t == nil {
-		if s.Local != "presence" {
-			r.send(r.back, stanza.Error{Type: "cancel", Condition: "item-not-found"}.Reply(s))
-		} else if s.Type() == "subscribe" {
-			r.send(r.back, stanza.New("", "presence", "type", "unsubscribed", "from", string(s.To().Bare()), "to", agent))
-		}
+		r.nobodyHere(s)
 		return
 	}
 	switch s.Local {
@@ -95,6 +124,15 @@ func (r *Relay) fromContact(s *stanza.Element) {
 		if !r.adhoc(agent, t, s) {
 			r.contactIQ(t, s)
 		}
+	}
+}
+
+// nobodyHere answers who may not know whether there is anybody.
+func (r *Relay) nobodyHere(s *stanza.Element) {
+	if s.Local != "presence" {
+		r.send(r.back, stanza.Error{Type: "cancel", Condition: "item-not-found"}.Reply(s))
+	} else if s.Type() == "subscribe" {
+		r.send(r.back, stanza.New("", "presence", "type", "unsubscribed", "from", string(s.To().Bare()), "to", string(s.From().Bare())))
 	}
 }
 

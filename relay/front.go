@@ -20,7 +20,7 @@ var errTooLong = stanza.Error{Type: "modify", Condition: "policy-violation", Tex
 // fromFront takes a stanza of the customers' side.
 func (r *Relay) fromFront(s *stanza.Element) {
 	from, to := s.From(), s.To()
-	if from == "" || from.Domain() == r.front.domain || from.Domain() == r.back.domain {
+	if from == "" || from.Domain() == r.front.domain || from.Domain() == r.back.domain || to.Domain() != r.front.domain {
 		return
 	}
 	q := r.queues[to.Local()]

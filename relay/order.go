@@ -201,9 +201,10 @@ func (r *Relay) roleOf(agent string) config.Role {
 	return ""
 }
 
-func rankOf(role config.Role) int {
-	return slices.Index([]config.Role{"", config.Agent, config.Supervisor, config.Admin}, role)
-}
+// ranks are the roles at the desk, the least first; "" is nobody's.
+var ranks = []config.Role{"", config.Agent, config.Supervisor, config.Admin}
+
+func rankOf(role config.Role) int { return slices.Index(ranks, role) }
 
 // usage is a command's form: "transfer [number] agent|queue [why]".
 func (o *order) usage() string {

@@ -76,7 +76,7 @@ func (r *Relay) fromRoom(s *stanza.Element) {
 	}
 	r.visit(s)
 	id := r.ids.of(r.next)
-	if s.Local == "message" && s.Type() == "groupchat" && (local == lobby || caseOf(local) != 0) && s.To().Resource() == "" {
+	if s.Local == "message" && s.Type() == "groupchat" && deskSits(local) && s.To().Resource() == "" {
 		m := read(s)
 		if v, text := judge(m.Body); v != plain {
 			if out, ok := r.rooms.Echo(r.now, s, id); ok {
@@ -89,11 +89,16 @@ func (r *Relay) fromRoom(s *stanza.Element) {
 	r.rooming(r.rooms.Step(r.now, s, id))
 }
 
+// deskSits reports whether a room is one in which the desk's occupant is, and takes commands.
+func deskSits(local string) bool {
+	k := kindOf(local)
+	return k == theLobby || k == aCaseRoom
+}
+
 // roomAdhoc answers what somebody of the desk asks a room, the desk's occupant in it, or the domain about commands.
 func (r *Relay) roomAdhoc(s *stanza.Element) bool {
 	p, local := r.staff[string(s.From().Bare())], s.To().Local()
-	ours := local == lobby || caseOf(local) != 0
-	if nick := s.To().Resource(); p == nil || nick != "" && (nick != serviceNick || !ours) {
+	if nick := s.To().Resource(); p == nil || nick != "" && (nick != serviceNick || !deskSits(local)) {
 		return false
 	}
 	t := r.caseThread(local)
@@ -111,12 +116,12 @@ func (r *Relay) roomCommand(room string, from stanza.JID, m *intake, v verdict, 
 		agent = p.JID
 	}
 	switch {
+	case r.staff[agent] == nil:
+		reply = "Only agents of the desk can give commands."
 	case v == refused:
 		reply = textLater
 	case m.replace != "":
 		reply = textCorrected
-	case r.staff[agent] == nil:
-		reply = "Only agents of the desk can give commands."
 	default:
 		r.decide(dispatch.Active{Agent: agent}, nil)
 		reply = r.carryOut(&call{agent: agent, from: from, thread: r.caseThread(room)}, text)
@@ -170,14 +175,17 @@ func (r *Relay) roomEvent(e *muc.Event) {
 	if e.Kind == muc.Left && n != 0 {
 		r.visited = append(r.visited, n)
 	}
-	if e.Room != lobby && n == 0 || r.staff[agent] == nil {
+	if e.Room != lobby && n == 0 {
 		return
 	}
-	switch e.Kind {
-	case muc.Spoke:
-		r.decide(dispatch.Active{Agent: agent}, nil)
-	case muc.Whispered:
+	if e.Kind == muc.Whispered {
 		r.whispered(e)
+	}
+	if r.staff[agent] == nil {
+		return
+	}
+	if e.Kind == muc.Spoke {
+		r.decide(dispatch.Active{Agent: agent}, nil)
 	}
 	if n != 0 {
 		return
@@ -201,7 +209,7 @@ func (r *Relay) whispered(e *muc.Event) {
 	m := read(e.Stanza)
 	v, text := judge(m.Body)
 	switch {
-	case v != plain:
+	case v != plain, m.Body != "" && r.staff[string(e.JID.Bare())] == nil:
 		r.roomCommand(e.Room, e.JID, m, v, text)
 	case m.Body != "":
 		r.tellSession(e.Room, e.JID, textHowTo)
@@ -371,9 +379,7 @@ func (r *Relay) deskJID() stanza.JID { return stanza.MakeJID(deskLocal, r.back.d
 func (r *Relay) fromDeskContact(s *stanza.Element) {
 	p := r.staff[string(s.From().Bare())]
 	if p == nil {
-		if s.Local != "presence" {
-			r.send(r.back, stanza.Error{Type: "cancel", Condition: "item-not-found"}.Reply(s))
-		}
+		r.nobodyHere(s)
 		return
 	}
 	agent := p.JID
