@@ -57,6 +57,7 @@ test-race: | deps
 
 test-real: | deps
 	go test -count=1 -timeout 8m $(TESTFLAGS) $$(go list ./... | grep -E '$(PLAIN)')
+	go test -count=1 $(TESTFLAGS) -run '^TestWhoMayWhat$$' ./relay
 
 bench:
 	go run ./e2e/bench $(BENCHFLAGS)
