@@ -374,7 +374,11 @@ func told(r store.Report) string {
 	if r.Unsummed > 0 {
 		old = fmt.Sprintf(" (%d of them without checksums)", r.Unsummed)
 	}
-	return fmt.Sprintf("whole, %d records%s (%d with words, %d erased), %d rows, %d bytes, %d of them free", r.Records, old, r.Contents, r.Erased, r.Rows, r.Bytes, r.Free)
+	bare := ""
+	if r.BareRows > 0 {
+		bare = fmt.Sprintf(" (%d of them without checksums: the desk gives them some when it starts)", r.BareRows)
+	}
+	return fmt.Sprintf("whole, %d records%s (%d with words, %d erased), %d rows%s, %d bytes, %d of them free", r.Records, old, r.Contents, r.Erased, r.Rows, bare, r.Bytes, r.Free)
 }
 
 func (p program) verify(args []string) error {

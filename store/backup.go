@@ -43,8 +43,9 @@ type Report struct {
 	Erased   uint64 // those whose words were erased
 	Unsummed uint64 // those without a checksum: from before there was one
 	Rows     uint64
-	Bytes    int64 // of the file
-	Free     int64 // bytes of pages that hold nothing: what Compact saves at least
+	BareRows uint64 // those without a checksum: of format 1
+	Bytes    int64  // of the file
+	Free     int64  // bytes of pages that hold nothing: what Compact saves at least
 }
 
 // maxFaults bounds what Verify tells of one file.
@@ -52,7 +53,7 @@ const maxFaults = 10
 
 // Verify reads the whole file at path and changes nothing. It checks that every page is used once, that
 // every record is there, fits to its checksum and has its content, that the index has what the log has, and the
-// snapshot. Rows have no checksum. ErrLocked while a desk runs with the file; ErrForeign, ErrVersion and ErrDamaged as Open.
+// snapshot; and every row to its checksum. ErrLocked while a desk runs with the file; ErrForeign, ErrVersion and ErrDamaged as Open.
 func Verify(path string) (Report, error) {
 	rep, err := verify(path)
 	if err != nil {
@@ -134,10 +135,19 @@ func (rep *Report) read(tx *bolt.Tx, file io.ReaderAt) error {
 	case seq >= next:
 		add(fmt.Errorf("%w: its snapshot knows record %d, and the log ends at %d", ErrDamaged, seq, next-1))
 	}
-	err = tx.Bucket([]byte(rowBucket)).ForEach(func(_, _ []byte) error {
-		rep.Rows++
-		return nil
-	})
+	if b := tx.Bucket([]byte(oldRowBucket)); b != nil { // of format 1, or half way to format 2
+		rep.BareRows = uint64(b.Stats().KeyN)
+		rep.Rows = rep.BareRows
+	}
+	if b := tx.Bucket([]byte(rowBucket)); b != nil {
+		err = b.ForEach(func(k, v []byte) error {
+			rep.Rows++
+			if _, err := decodeRow(k, v); err != nil {
+				add(err)
+			}
+			return nil
+		})
+	}
 	return errors.Join(errors.Join(faults...), err)
 }
 

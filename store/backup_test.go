@@ -94,6 +94,7 @@ func TestVerifyFinds(t *testing.T) {
 		{"lost words", contentBucket, string(seqKey(77)), nil, "record 77"},
 		{"a header", logBucket, string(seqKey(9)), []byte{1}, "record 9"},
 		{"the index", indexBucket, "3\x00" + string(seqKey(4)), []byte{200}, "index"},
+		{"a row", rowBucket, string(rowKey("table", "0")), []byte("....valuf"), `row "table\x000"`},
 		{"the snapshot", snapshotBucket, string(pieceKey(1)), []byte("stale"), "snapshot"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 		err = hold(path)
 	case "full":
 		err = fillUp(path)
-	case "golden": // FRONTDESK_STORE_CHILD=golden FRONTDESK_STORE_PATH=testdata/format1-sums.db.gz go test .
+	case "golden": // FRONTDESK_STORE_CHILD=golden FRONTDESK_STORE_PATH=testdata/format2.db.gz go test .
 		err = writeGolden(path)
 	default:
 		err = fmt.Errorf("unknown child %q", mode)
@@ -165,7 +165,7 @@ func fillUp(path string) error {
 	return fmt.Errorf("%d records fit into %d bytes", s.Next()-1, limit)
 }
 
-// golden is what testdata/format1.db.gz and format1-sums.db.gz hold.
+// golden is what the files in testdata hold.
 func golden() (Batch, Row, []byte) {
 	b := Batch{Rows: []Row{{"session", "anna@agents.example/phone", []byte("online")}, {"cursor", "desk", []byte{}}}}
 	for seq := uint64(1); seq <= 400; seq++ {

@@ -58,7 +58,7 @@ func TestFlippedBits(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	t.Logf("%d files: %d not opened, %d not verified, %d records read", rounds, refused, unverified, served)
+	t.Logf("%d files: %d not opened, %d not verified, %d records and rows read", rounds, refused, unverified, served)
 	if unverified < rounds/2 {
 		t.Errorf("of %d damaged files only %d were found", rounds, unverified)
 	}
@@ -89,6 +89,11 @@ func flippable(t *testing.T, path string) (whole []byte, want []Record) {
 	if err != nil || len(want) != 400 || !want[6].Erased {
 		t.Fatal(len(want), err)
 	}
+	var rows []Row
+	for i := range flipRows {
+		rows = append(rows, Row{"flips", flipKey(i), flipValue(i)})
+	}
+	mustAppend(t, s, Batch{Rows: rows})
 	for range 2 { // both of bbolt's first pages know all of it: it takes the older one where the newer is damaged
 		mustAppend(t, s, Batch{Rows: []Row{{"t", "k", []byte("v")}}})
 	}
@@ -103,10 +108,18 @@ func flippable(t *testing.T, path string) (whole []byte, want []Record) {
 	return content[:size], want
 }
 
-// readings is how many records readFlipped reads where nothing is missing.
-func readings(want []Record) int { return 4 * len(want) }
+// readings is how many records and rows readFlipped reads where nothing is missing.
+func readings(want []Record) int { return 4*len(want) + 2*flipRows }
 
-// readFlipped reads everything in all ways, and reports how many records it was given. The error says what was not as it
+const flipRows = 300
+
+func flipKey(i int) string { return fmt.Sprintf("row %03d", i) }
+
+func flipValue(i int) []byte {
+	return fmt.Appendf(nil, `{"customer":%d,"is":"customer-%d@customers.example"}`, i, i*i)
+}
+
+// readFlipped reads everything in all ways, and reports how many records and rows it was given. The error says what was not as it
 // was written.
 func readFlipped(s *Store, want []Record) (n int, err error) {
 	check := func(got Record, how string, bare bool) {
@@ -144,6 +157,21 @@ func readFlipped(s *Store, want []Record) (n int, err error) {
 			}
 		} else if e == nil && w.Content == nil {
 			n++
+		}
+	}
+	row := func(how, key string, value []byte) {
+		n++
+		var i int
+		if _, e := fmt.Sscanf(key, "row %03d", &i); e != nil || key != flipKey(i) || !bytes.Equal(value, flipValue(i)) {
+			err = errors.Join(err, fmt.Errorf("%s: row %q is %q", how, key, value))
+		}
+	}
+	damaged(s.Rows("flips", func(key string, value []byte) error { row("rows", key, value); return nil }))
+	for i := range flipRows {
+		value, e := s.Get("flips", flipKey(i))
+		damaged(e)
+		if value != nil {
+			row("get", flipKey(i), value)
 		}
 	}
 	for a := range flipArchives {

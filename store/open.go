@@ -26,8 +26,9 @@ const (
 )
 
 const (
-	magic  = "frontdesk log\n"
-	format = 1
+	magic     = "frontdesk log\n"
+	format    = 2 // that is written
+	oldFormat = 1 // that is read, too: see row.go
 
 	// pageSize is a part of the format: the file can then be moved between machines whose pages differ.
 	pageSize = 4096
@@ -43,7 +44,8 @@ const (
 // Open opens or creates the file at path (mode 0600; a folder that is missing
 // is an error that names it). Before anything is written it looks whether the file is ours and whole:
 // ErrLocked, ErrForeign, ErrVersion and ErrDamaged leave it as it is. It reads the
-// log from where the index ends: at most some 80,000 records and two batches, however long the log.
+// log from where the index ends: at most some 80,000 records and two batches, however long the log. A file of format 1 becomes one of
+// format 2, which takes a while once.
 func Open(path string) (*Store, error) {
 	s, err := open(path)
 	if err != nil {
@@ -76,6 +78,9 @@ func open(path string) (*Store, error) {
 	}
 	if err == nil {
 		err = s.load()
+	}
+	if err == nil {
+		err = s.convert()
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -186,10 +191,16 @@ func checkMarks(tx *bolt.Tx) (fresh bool, err error) {
 	if len(v) != 4 {
 		return false, fmt.Errorf("%w: its format number", ErrDamaged)
 	}
-	if n := binary.BigEndian.Uint32(v); n != format {
-		return false, fmt.Errorf("%w: %d, and this program reads %d", ErrVersion, n, format)
+	n := binary.BigEndian.Uint32(v)
+	rows := rowBucket
+	switch n {
+	case format:
+	case oldFormat:
+		rows = oldRowBucket
+	default:
+		return false, fmt.Errorf("%w: %d, and this program reads %d and %d", ErrVersion, n, oldFormat, format)
 	}
-	for _, name := range []string{logBucket, contentBucket, rowBucket, indexBucket, snapshotBucket} {
+	for _, name := range []string{logBucket, contentBucket, rows, indexBucket, snapshotBucket} {
 		if tx.Bucket([]byte(name)) == nil {
 			return false, fmt.Errorf("%w: bucket %q is missing", ErrDamaged, name)
 		}

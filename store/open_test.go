@@ -105,7 +105,7 @@ func TestOpenRefused(t *testing.T) {
 		{"zeros", file(strings.Repeat("\x00", 70_000)), ErrForeign, ""},
 		{"another bbolt file", bucket("etcd", "k", "v"), ErrForeign, ""},
 		{"another's meta", bucket("meta", magicKey, "somebody"), ErrForeign, ""},
-		{"newer", bucket("meta", magicKey, magic, formatKey, number(2)), ErrVersion, "2, and this program reads 1"},
+		{"newer", bucket("meta", magicKey, magic, formatKey, number(3)), ErrVersion, "3, and this program reads 1 and 2"},
 		{"no format", bucket("meta", magicKey, magic), ErrDamaged, ""},
 		{"no log", bucket("meta", magicKey, magic, formatKey, number(1)), ErrDamaged, `"log"`},
 		{"folder", func(path string) { _ = os.Mkdir(path, 0o700) }, ErrForeign, "folder"},
@@ -284,19 +284,87 @@ func readAll(path string) error {
 	return errors.Join(err, rowErr, snapErr, s.Close())
 }
 
-// A file of format 1 is read for ever, with checksums and from before there were any.
-func TestFormat1(t *testing.T) {
+// Every format is read for ever: with checksums of records and of rows, and from before there were any. It is written as the present one.
+func TestFormats(t *testing.T) {
 	t.Parallel()
-	for name, unsummed := range map[string]uint64{"format1.db.gz": 400, "format1-sums.db.gz": 0} {
+	for name, c := range map[string]struct{ unsummed, bare uint64 }{"format1.db.gz": {400, 3}, "format1-sums.db.gz": {0, 3}, "format2.db.gz": {0, 0}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "desk.db")
 			unpack(t, filepath.Join("testdata", name), path)
-			if rep, err := Verify(path); err != nil || rep.Records != 400 || rep.Erased != 1 || rep.Unsummed != unsummed {
-				t.Errorf("%+v, %v", rep, err)
+			verify := func(records, erased, bare uint64) {
+				t.Helper()
+				rep, err := Verify(path)
+				if err != nil || rep.Records != records || rep.Erased != erased || rep.Unsummed != c.unsummed || rep.Rows != 3 || rep.BareRows != bare {
+					t.Errorf("%+v, %v", rep, err)
+				}
 			}
+			verify(400, 1, c.bare)
 			checkGolden(t, path)
+			verify(401, 2, 0)
+			if bare := buckets(t, path)[oldRowBucket]; bare != 0 {
+				t.Errorf("%d rows are still where format 1 had them", bare)
+			}
 		})
+	}
+}
+
+// buckets are the numbers of keys by bucket.
+func buckets(t *testing.T, path string) map[string]int {
+	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	n := map[string]int{}
+	if err := db.View(func(tx *bolt.Tx) error {
+		return tx.ForEach(func(name []byte, b *bolt.Bucket) error {
+			n[string(name)] = b.Stats().KeyN
+			return nil
+		})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestConversionCutShort: a process that ended while it gave checksums to rows left some here and some there; each piece is a whole file of
+// format 2, and the next Open goes on.
+func TestConversionCutShort(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "desk.db")
+	s := openStore(t, path)
+	const rows = 2*moveRows + moveRows/2
+	key := func(i int) string { return fmt.Sprintf("%06d", i) }
+	back := func(tx *bolt.Tx) error { // to format 1
+		old, err := tx.CreateBucket([]byte(oldRowBucket))
+		for i := 0; i < rows && err == nil; i++ {
+			err = old.Put(rowKey("t", key(i)), []byte(key(i)))
+		}
+		return errors.Join(err, tx.DeleteBucket([]byte(rowBucket)), tx.Bucket([]byte(metaBucket)).Put([]byte(formatKey), binary.BigEndian.AppendUint32(nil, oldFormat)))
+	}
+	if err := errors.Join(s.db.Update(back), s.db.Update(moveSome), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if rep, err := Verify(path); err != nil || rep.Rows != rows || rep.BareRows != rows-moveRows {
+		t.Errorf("half way: %+v, %v", rep, err)
+	}
+	s = openStore(t, path)
+	n := 0
+	if err := s.Rows("t", func(k string, v []byte) error {
+		if k != key(n) || string(v) != k {
+			return fmt.Errorf("row %d is %q: %q", n, k, v)
+		}
+		n++
+		return nil
+	}); err != nil || n != rows {
+		t.Errorf("%d rows, %v", n, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if rep, err := Verify(path); err != nil || rep.Rows != rows || rep.BareRows != 0 || buckets(t, path)[oldRowBucket] != 0 {
+		t.Errorf("through: %+v, %v", rep, err)
 	}
 }
 
@@ -354,5 +422,8 @@ func checkGolden(t *testing.T, path string) {
 	}
 	if got, err := s.Scan(1, 1); err != nil || !got[0].Erased || got[0].Content != nil {
 		t.Errorf("the erased record: %+v, %v", got, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -9,7 +9,6 @@
 package store
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -83,12 +82,13 @@ var (
 )
 
 // The buckets. Log and content have an 8-byte big-endian sequence number as key, rows
-// table NUL key, index archive NUL 8-byte number of the chunk's first record.
+// table NUL key, index archive NUL 8-byte number of the chunk's first record. What is in a row stands in row.go.
 const (
 	metaBucket     = "meta"
 	logBucket      = "log"
 	contentBucket  = "content"
-	rowBucket      = "rows"
+	rowBucket      = "rows-2"
+	oldRowBucket   = "rows" // of format 1: without sums
 	indexBucket    = "index"
 	snapshotBucket = "snapshot"
 )
@@ -164,7 +164,7 @@ func (s *Store) Append(expect uint64, b Batch) error {
 		if err := s.putRecords(tx, b.Records, &size); err != nil {
 			return err
 		}
-		if err := putRows(tx, b.Rows, &size); err != nil {
+		if err := putRows(tx.Bucket([]byte(rowBucket)), b.Rows, &size); err != nil {
 			return err
 		}
 		return s.index.put(tx, flush)
@@ -236,32 +236,6 @@ func (s *Store) putRecords(tx *bolt.Tx, records []Record, size *int) error {
 	}
 	*size += len(buf)
 	return nil
-}
-
-func putRows(tx *bolt.Tx, rows []Row, size *int) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	b := tx.Bucket([]byte(rowBucket))
-	for _, r := range rows {
-		key := rowKey(r.Table, r.Key)
-		*size += len(key) + len(r.Value)
-		var err error
-		if r.Value == nil {
-			err = b.Delete(key)
-		} else {
-			err = b.Put(key, r.Value)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func rowKey(table, key string) []byte {
-	k := make([]byte, 0, len(table)+1+len(key))
-	return append(append(append(k, table...), 0), key...)
 }
 
 // Replay calls fn for every record from seq on, in order, without content, up to the last one
@@ -441,53 +415,6 @@ func erase(tx *bolt.Tx, seq uint64) (bool, error) {
 		}
 	}
 	return true, content.Put(key, []byte{erasedContent})
-}
-
-// Get returns a copy of a row's value, nil where it is missing.
-func (s *Store) Get(table, key string) (value []byte, err error) {
-	err = s.view(func(tx *bolt.Tx) error {
-		value = bytes.Clone(tx.Bucket([]byte(rowBucket)).Get(rowKey(table, key)))
-		return nil
-	})
-	return value, err
-}
-
-// Rows calls fn for every row of a table in the order of keys; fn's error ends it. fn keeps what it
-// is given and may call the store. A long table is read in pieces: of what is put
-// meanwhile, fn may see a part.
-func (s *Store) Rows(table string, fn func(key string, value []byte) error) error {
-	prefix := rowKey(table, "")
-	for from := prefix; from != nil; {
-		var rows []Row
-		var err error
-		if rows, from, err = s.readRows(prefix, from); err != nil {
-			return err
-		}
-		for _, r := range rows {
-			if err := fn(r.Key, r.Value); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// readRows returns a piece of a table and where the next one starts, nil at the end.
-func (s *Store) readRows(prefix, from []byte) (rows []Row, next []byte, err error) {
-	err = s.view(func(tx *bolt.Tx) error {
-		c := tx.Bucket([]byte(rowBucket)).Cursor()
-		size := 0
-		for k, v := c.Seek(from); bytes.HasPrefix(k, prefix); k, v = c.Next() {
-			if len(rows) == readRecords || size > readBytes {
-				next = bytes.Clone(k)
-				return nil
-			}
-			rows = append(rows, Row{Key: string(k[len(prefix):]), Value: append([]byte{}, v...)})
-			size += len(k) + len(v)
-		}
-		return nil
-	})
-	return rows, next, err
 }
 
 // Stats are counters since Open.
