@@ -22,6 +22,7 @@ type client struct {
 	jid   stanza.JID
 	write func(*stanza.Element) error
 	drop  func()
+	bye   func() // of a real client: ends the stream in good order, and what was under way is heard
 
 	mu    sync.Mutex
 	inbox []*stanza.Element
@@ -166,7 +167,18 @@ func dial(addr, user, host, password string) (*client, error) {
 	}
 	c := newClient(session.JID)
 	c.write, c.drop = session.Send, session.Close
+	ended := make(chan struct{})
+	c.bye = func() {
+		if session.Write([]byte("</stream:stream>")) == nil {
+			select {
+			case <-ended:
+			case <-time.After(patience):
+			}
+		}
+		session.Close()
+	}
 	go func() {
+		defer close(ended)
 		session.Serve(c.take) // until it is cut
 		c.mu.Lock()
 		c.gone = true

@@ -48,7 +48,10 @@ func newSite(t *testing.T, binary, kind string, l load) *site {
 	})
 	must(t, err)
 	t.Cleanup(func() { s.server.Stop() })
-	for _, a := range []string{"anna", "bob"} {
+	staff := ""
+	for i := range l.agents {
+		a := agentName(i)
+		staff += fmt.Sprintf("[[agent]]\njid = %q\ncapacity = %d\n", a+"@"+agentsHost, l.accounts+l.visitors)
 		must(t, s.server.Register(t.Context(), a, agentsHost, a))
 	}
 	for i := range l.accounts {
@@ -70,18 +73,19 @@ server = %q
 secret = "d"
 [[queue]]
 name = "support"
-[[agent]]
-jid = "anna@agents.localhost"
-capacity = %d
-[[agent]]
-jid = "bob@agents.localhost"
-capacity = %[7]d
-[web]
+%s[web]
 listen = ""
-`, frontDomain, s.wires[0].addr(), customersHost, peopleHost, deskDomain, s.wires[1].addr(), l.accounts+l.visitors), 0o600))
+`, frontDomain, s.wires[0].addr(), customersHost, peopleHost, deskDomain, s.wires[1].addr(), staff), 0o600))
 	must(t, s.start())
 	t.Cleanup(func() { s.desk.Kill() })
 	return s
+}
+
+func agentName(i int) string {
+	if i < 2 {
+		return []string{"anna", "bob"}[i]
+	}
+	return fmt.Sprintf("a%d", i)
 }
 
 func customerName(i int) string { return fmt.Sprintf("c%d", i) }
