@@ -173,11 +173,21 @@ func pageTalks(t *testing.T, w *world, b *browser.Browser, serve func()) {
 		t.Errorf("anna heard it again: %s", extra[0])
 	}
 
-	// The end: the visitor says by a button how it was, and gets a copy of it all.
+	// The end: the visitor says by a form how it was, and gets a copy of it all.
 	says("b4", "!close")
 	v.see("How was it?")
 	v.shot("ended-" + strings.ReplaceAll(t.Name(), "/", "-"))
-	v.do("click", browser.Args{"role": "button", "name": "5: very good"})
+	if all := strings.Join(v.texts(), "\n"); strings.Contains(all, "Answer with a number") || !strings.Contains(all, "Thank you! Just write again") {
+		t.Errorf("beside the form the page shows %q", all)
+	}
+	var buttons []string
+	must(t, b.Do(v.name, "texts", browser.Args{"css": "#choices button"}, &buttons))
+	if strings.Join(buttons, "|") != "copy" {
+		t.Errorf("beside the form are the buttons %q", buttons)
+	}
+	v.do("click", browser.Args{"role": "radio", "name": "5: very good"})
+	v.do("fill", browser.Args{"role": "textbox", "name": "In words", "value": "Quick"})
+	v.do("click", browser.Args{"css": ".form .main"})
 	v.see("Thank you for your rating.")
 	v.write("Copy")
 	v.see("Miss Zett: Here it is")

@@ -62,7 +62,7 @@ func (r *Relay) question(t *thread, q *queue, v texts.Voice, w *words, first boo
 	if !first {
 		return text
 	}
-	w.Blank = &blank{Type: nsClaim + ":ask", Title: v.Say("asking_title")}
+	w.Blank = &blank{Type: nsClaim + ":ask", Title: v.Say("asking_title"), Words: "\n" + text}
 	for _, f := range t.Asking.Fields {
 		in := field{Name: f, Label: v.Say("ask_" + f)}
 		if f == "topic" {

@@ -54,8 +54,8 @@ func (r *Relay) farewell(f *dispatch.Fact, t *thread, e *entry) {
 		for n := 1; n <= 5; n++ {
 			w.Replies = append(w.Replies, choice{strconv.Itoa(n), v.Say("rate_" + strconv.Itoa(n))})
 		}
-		w.Blank = &blank{Type: nsClaim + ":rating", Title: v.Say("rate_title"), Fields: []field{
-			{Name: "rating", Label: v.Say("rate_title"), Options: slices.Clone(w.Replies)}, {Name: "words", Label: v.Say("rate_words"), Long: true}}}
+		w.Blank = &blank{Type: nsClaim + ":rating", Title: v.Say("rate_title"), Words: v.Say("rate"), Fields: []field{
+			{Name: "rating", Label: v.Say("rate_title"), Must: true, Options: slices.Clone(w.Replies)}, {Name: "words", Label: v.Say("rate_words"), Long: true}}}
 	}
 	if after.Copy {
 		word := v.Say("copy_word")

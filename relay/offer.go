@@ -1,7 +1,9 @@
 package relay
 
 import (
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"frontdesk/component/stanza"
 )
@@ -21,6 +23,7 @@ type choice struct {
 type blank struct {
 	Type   string  `json:"t"` // FORM_TYPE (XEP-0068)
 	Title  string  `json:"n"`
+	Words  string  `json:"w,omitempty"` // what of the text says the same, for who sees no form
 	Fields []field `json:"f"`
 }
 
@@ -29,6 +32,7 @@ type field struct {
 	Name    string   `json:"v"`
 	Label   string   `json:"l"`
 	Long    bool     `json:"long,omitempty"` // of several lines
+	Must    bool     `json:"must,omitempty"` // not to be left out
 	Options []choice `json:"o,omitempty"`    // one of these
 }
 
@@ -50,12 +54,23 @@ func (w *words) offer(m *stanza.Element) {
 			typ = "text-multi"
 		}
 		el := stanza.New(nsForm, "field", "var", f.Name, "type", typ, "label", f.Label)
+		if f.Must {
+			el.Add(stanza.New(nsForm, "required"))
+		}
 		for _, o := range f.Options {
 			el.Add(stanza.New(nsForm, "option", "label", o.Label).Add(stanza.Text(nsForm, "value", o.Value)))
 		}
 		form.Add(el)
 	}
 	m.Add(form)
+	if before, after, ok := strings.Cut(w.Body, w.Blank.Words); ok && w.Blank.Words != "" { // XEP-0428 counts characters
+		start := utf8.RuneCountInString(before)
+		end := start + utf8.RuneCountInString(w.Blank.Words)
+		if strings.HasPrefix(after, " ") {
+			end++
+		}
+		m.Add(stanza.New(nsFallback, "fallback", "for", nsForm).Add(stanza.New(nsFallback, "body", "start", strconv.Itoa(start), "end", strconv.Itoa(end))))
+	}
 }
 
 // maxAnswers bounds the fields of a form that a customer sends; maxAnswer, the bytes of one.

@@ -151,6 +151,33 @@ func fillsForm(c *customer) {
 	c.do("gone", args{"css": ".form .main"})
 }
 
+// rates: the end of a conversation as the desk says it asks for a rating once: not in words, in a form and by buttons.
+func rates(c *customer) {
+	c.start(nil)
+	c.desk.say(c.thread, "d1", `<body>It is closed. Answer 1 or 2 😀. Answer "copy" for a copy.</body>`+
+		`<response xmlns='urn:xmpp:tmp:quick-response' value='1' label='1: bad'/><response xmlns='urn:xmpp:tmp:quick-response' value='2' label='2: good'/>`+
+		`<response xmlns='urn:xmpp:tmp:quick-response' value='copy' label='copy'/>`+
+		`<x xmlns='jabber:x:data' type='form'><title>How was it?</title><field type='list-single' var='rating' label='How was it?'><required/>`+
+		`<option label='1: bad'><value>1</value></option><option label='2: good'><value>2</value></option></field><field type='text-multi' var='words' label='In words'/></x>`+
+		`<fallback xmlns='urn:xmpp:fallback:0' for='jabber:x:data'><body start='14' end='31'/></fallback>`)
+	c.see("2: good")
+	c.look("rating")
+	for css, want := range map[string][]string{
+		".theirs .body": {`It is closed. Answer "copy" for a copy.`}, "#choices button": {"copy"}, ".form legend": {"How was it?"}, ".form .choice label": {"1: bad", "2: good"},
+	} {
+		var got []string
+		if c.get("texts", args{"css": css}, &got); !slices.Equal(got, want) {
+			c.t.Errorf("%s: %q, want %q", css, got, want)
+		}
+	}
+	c.do("click", args{"css": ".form .main"})
+	c.do("exists", args{"css": ".form input:invalid"})
+	c.do("click", args{"role": "radio", "name": "2: good"})
+	c.do("click", args{"css": ".form .main"})
+	c.awaitLast(`type="submit"`, `var="rating"><value>2</value>`, "<body>How was it?: 2: good</body>")
+	c.do("gone", args{"css": "#choices button"})
+}
+
 // visit opens the chat in the shop, and asks.
 func (c *customer) visit() {
 	c.t.Helper()

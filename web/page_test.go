@@ -96,6 +96,7 @@ func TestPage(t *testing.T) {
 		"emoji":              emoji,
 		"suggestions":        suggestions,
 		"form":               fillsForm,
+		"rating":             rates,
 		"end":                endsChat,
 		"forget":             forgetsMe,
 		"transcript":         transcript,

@@ -214,7 +214,7 @@ async function run() {
     outbox.forEach(m => thread.own(m));
     if (started && !gone || outbox.length || host.token) view.chat(false);
     else {
-      host.live(false);
+      if (gone) host.live(false);
       view.welcome(gone ? '' : name);
     }
   }

@@ -7,7 +7,8 @@ import { make } from './dom.js';
  * @param {Frontdesk.Form} form @param {(fields: [string, string[]][], words: string) => void} sent
  */
 export function formOf(form, sent) {
-  const set = make('fieldset', {}, form.title ? make('legend', { textContent: form.title }) : null,
+  const named = form.title && !form.fields.some(f => f.label === form.title); // else the field says it
+  const set = make('fieldset', {}, named ? make('legend', { textContent: form.title }) : null,
     form.instructions ? make('p', { textContent: form.instructions }) : null);
   /** @type {{ f: Frontdesk.Field, values(): string[], words(values: string[]): string }[]} */
   const fields = [];

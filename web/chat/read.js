@@ -55,11 +55,12 @@ export function readMessage(el, queue) {
   const text = child(el, 'body', NS.client)?.textContent ?? null;
   const stamp = Date.parse(child(el, 'delay', NS.delay)?.getAttribute('stamp') || '');
   const reactions = child(el, 'reactions', NS.reactions);
+  const form = readForm(child(el, 'x', NS.form)), same = form && without(el, text, NS.form);
   return {
     id: el.getAttribute('id') || '',
     mine: bare(el.getAttribute('from')) !== queue,
     at: Number.isNaN(stamp) ? 0 : stamp,
-    body: text,
+    body: same ? same.rest : text,
     ...readReply(el, text),
     url: webAddress(child(child(el, 'x', NS.oob) ?? el, 'url', NS.oob)?.textContent),
     face: readFace(el),
@@ -74,7 +75,7 @@ export function readMessage(el, queue) {
     wantsReceipt: Boolean(child(el, 'request', NS.receipts)),
     markable: Boolean(child(el, 'markable', NS.markers)),
     state: STATES.find(s => child(el, s, NS.states)) || '',
-    form: readForm(child(el, 'x', NS.form)),
+    form,
     choices: [...children(el, 'response', NS.quick), ...children(el, 'action', NS.quick)].slice(0, CHOICES_MAX).map(readChoice).filter(c => c.value),
   };
 }
@@ -108,22 +109,22 @@ const readChoice = el => {
   return { kind, value, label: (el.getAttribute('label') || value).slice(0, 80) };
 };
 
-/** readReply parts the fallback quotation (XEP-0428, in code points) from the words of a reply. @param {Element} el @param {string | null} text */
+/** readReply parts the quotation from the words of a reply. @param {Element} el @param {string | null} text */
 function readReply(el, text) {
-  const reply = idOf(el, 'reply', NS.reply);
-  if (!reply) return { reply };
-  for (const f of el.children) {
-    if (f.localName !== 'fallback' || f.namespaceURI !== NS.fallback || f.getAttribute('for') !== NS.reply) continue;
-    const range = child(f, 'body', NS.fallback);
-    if (!range || text === null) break;
-    const points = [...text];
-    /** @param {string} name @param {number} other */
-    const bound = (name, other) => Math.min(Math.max(parseInt(range.getAttribute(name) ?? '', 10) || other, 0), points.length);
-    const start = bound('start', 0), end = bound('end', points.length);
-    const quote = points.slice(start, end).join('').replace(/^> ?/gm, '').trim();
-    return { reply, quote, body: points.slice(0, start).concat(points.slice(end)).join('').trim() };
-  }
-  return { reply };
+  const reply = idOf(el, 'reply', NS.reply), parts = reply && without(el, text, NS.reply);
+  return parts ? { reply, quote: parts.cut.replace(/^> ?/gm, '').trim(), body: parts.rest } : { reply };
+}
+
+/** without cuts out what is there for clients that do not know ns (XEP-0428, in code points); null if nothing is. @param {Element} el @param {string | null} text @param {string} ns */
+function without(el, text, ns) {
+  const fallback = children(el, 'fallback', NS.fallback).find(f => f.getAttribute('for') === ns);
+  const range = fallback && child(fallback, 'body', NS.fallback);
+  if (!range || text === null) return null;
+  const points = [...text];
+  /** @param {string} name @param {number} other */
+  const bound = (name, other) => Math.min(Math.max(parseInt(range.getAttribute(name) ?? '', 10) || other, 0), points.length);
+  const start = bound('start', 0), end = bound('end', points.length);
+  return { cut: points.slice(start, end).join(''), rest: points.slice(0, start).concat(points.slice(end)).join('').trim() };
 }
 
 /**

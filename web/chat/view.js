@@ -301,9 +301,10 @@ export class View {
     box.dispatchEvent(new Event('input'));
   }
 
-  /** #choices offers suggested answers to the newest message. @param {Message} m */
+  /** #choices offers suggested answers to the newest message, but for those that stand in its form. @param {Message} m */
   #choices(m) {
-    $('choices').replaceChildren(...m.choices.map(c => make('button', {
+    const formed = m.form?.fields.flatMap(f => f.options.flatMap(o => [o.value, o.label])) ?? [];
+    $('choices').replaceChildren(...m.choices.filter(c => !formed.includes(c.value)).map(c => make('button', {
       type: 'button', textContent: c.label,
       onclick: () => { this.#on.choose(c); $('text').focus(); },
     })));
