@@ -257,8 +257,7 @@ func (r *Relay) arrived(t *thread, id string) {
 	for i := range t.recent {
 		if s := t.at(i); s.seq == seq && s.awaited {
 			s.awaited = false
-			el := signal("chat", stanza.New(nsMarkers, "received", "id", s.id))
-			r.pass(r.front, address(el, t.from, t.customer.address()))
+			r.passToCustomer(t, signal("chat", stanza.New(nsMarkers, "received", "id", s.id)))
 		}
 	}
 }
@@ -268,7 +267,7 @@ func (r *Relay) passState(t *thread, agent, state string) {
 	t.composing = state == "composing"
 	m := signal("chat", stanza.New(nsStates, state))
 	r.byline(m, t, agent)
-	r.pass(r.front, address(m, t.from, t.customer.address()))
+	r.passToCustomer(t, m)
 }
 
 func (r *Relay) stopComposing(t *thread, agent string) {

@@ -247,7 +247,11 @@ func (x *erasure) about(c *customer, threads []*thread) {
 	if !x.whole {
 		return
 	}
-	for _, s := range []string{string(c.Bare), c.Email} {
+	traces := []string{c.Email}
+	for _, at := range c.addresses() {
+		traces = append(traces, string(at.Bare()))
+	}
+	for _, s := range traces {
 		if s != "" {
 			x.needles = append(x.needles, fold(s))
 			x.samples = append(x.samples, trace{[]byte(s), true})
@@ -284,23 +288,22 @@ func (r *Relay) expungeCustomer(c *customer, x *erasure) {
 		}
 	}
 	drop(tableKey, c.Key)
-	drop(tableClaim, string(c.Bare))
+	all := c.addresses()
 	for _, queues := range []map[string]*queue{r.queues, r.former} {
 		for _, q := range queues {
 			for jid := range q.watchers {
-				if jid.Bare() == c.Bare {
+				if slices.ContainsFunc(all, func(at stanza.JID) bool { return at.Bare() == jid.Bare() }) {
 					r.unwatch(q, jid)
 					x.Rows[tableWatch]++
 				}
 			}
 		}
 	}
-	if c.Bare != "" {
-		x.Rows[tableJID]++
-		delete(r.doors, c.Full)
-		delete(r.doors, c.Bare)
-		delete(r.byJID, c.Bare)
-		r.put(tableJID, string(c.Bare), nil)
+	for _, at := range all {
+		delete(r.doors, at)
+		delete(r.byJID, at.Bare())
+		drop(tableClaim, string(at.Bare()))
+		drop(tableJID, string(at.Bare()))
 	}
 	*c = customer{N: c.N, Threads: c.Threads}
 	r.saveCustomer(c)

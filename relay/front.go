@@ -64,6 +64,9 @@ func (r *Relay) customerMessage(q *queue, s *stanza.Element) {
 	}
 	m := read(s)
 	c := r.customerOf(s.From())
+	if c == nil && m.hasWords() {
+		c = r.claimed(s.From())
+	}
 	r.filled(q, c, m)
 	switch {
 	case c != nil && c.Blocked.After(r.now):
@@ -107,7 +110,7 @@ func (r *Relay) customerWrote(q *queue, c *customer, from stanza.JID, m *intake)
 		c = r.newCustomer(from.Bare())
 		c.Full = cloned(from)
 		r.enrol(c)
-	} else {
+	} else if r.customerOf(from) != nil { // else he said it before he came to where he is now
 		r.rebind(c, from)
 		r.use(c)
 	}
@@ -280,8 +283,7 @@ func (r *Relay) noteWords(t *thread, by string, e *entry) {
 // receipt confirms a repeat: the first one is on disk, or will be before this goes out.
 func (r *Relay) receipt(t *thread, w *words) {
 	if w.Receipt && w.ID != "" {
-		m := signal("chat", stanza.New(nsReceipts, "received", "id", w.ID))
-		r.send(r.front, address(m, t.from, t.customer.address()))
+		t.toEach(signal("chat", stanza.New(nsReceipts, "received", "id", w.ID)), func(m *stanza.Element) { r.send(r.front, m) })
 	}
 }
 
@@ -306,6 +308,10 @@ func (r *Relay) customerSignal(q *queue, c *customer, m *intake) {
 		r.fill(t)
 		r.confirm(t, "", nsReceipts, "received", m.received)
 		r.confirm(t, "", nsMarkers, "displayed", m.displayed)
+		if m.displayed != "" {
+			seen := stanza.New("", "message", "type", "chat", "from", string(c.Bare), "to", string(r.queueJID(q.name)))
+			t.echo(seen.Add(stanza.New(nsMarkers, "displayed", "id", m.displayed)), r.now, func(m *stanza.Element) { r.pass(r.front, m) })
+		}
 	}
 	if d, open := r.desk.Thread(t.N); open && d.Owner != "" && m.state != "" {
 		for _, a := range append([]string{d.Owner}, r.desk.Team(t.N)...) {
@@ -327,7 +333,7 @@ func (r *Relay) confirm(t *thread, by, space, name, id string) {
 	}
 	el := signal("chat", stanza.New(space, name, "id", authors))
 	if author == "" {
-		r.pass(r.front, address(el, t.from, t.customer.address()))
+		r.passToCustomer(t, el)
 	} else {
 		r.pass(r.back, address(el, t.contact, stanza.JID(author)))
 	}
@@ -344,9 +350,9 @@ func (r *Relay) customerBounced(q *queue, s *stanza.Element) {
 	if t == nil {
 		return
 	}
-	if c.Full != "" && s.From() == c.Full {
-		c.Full = ""
-		r.saveCustomer(c)
+	r.lost(c, s.From())
+	if len(t.pages()) > 0 {
+		return // they were sent it, or fetched it when they came
 	}
 	seq, ok := r.ids.seq(s.ID())
 	if !ok || !r.sentTo(t, seq) {

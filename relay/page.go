@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"frontdesk/component/stanza"
@@ -36,7 +37,7 @@ func (r *Relay) claim(q *queue, s, el *stanza.Element) {
 		}
 		key = ""
 	}
-	claim := claimRow{Since: r.now}
+	claim := claimRow{Since: r.now, Queue: q.name}
 	if token := el.Attr("token"); token != "" {
 		who, err := r.users.read(token, r.now)
 		if err != nil {
@@ -56,12 +57,14 @@ func (r *Relay) claim(q *queue, s, el *stanza.Element) {
 	if !r.row(tableKey, claim.Key, &n) {
 		if r.customerOf(s.From()) == nil {
 			r.put(tableClaim, string(s.From().Bare()), claim)
+			r.expect(&claim, s.From())
 		}
 	} else if c := r.customer(n); c != nil {
 		r.use(c)
-		r.release(q, c, s.From())
-		r.rebind(c, s.From())
 		r.introduce(c, &claim)
+		r.gather(c)
+		r.show(q.name, c, s.From())
+		r.rebind(c, s.From())
 		for _, w := range r.order {
 			if t := r.thread(c.Threads[w.name]); t != nil {
 				r.welcomeBack(t)
@@ -79,15 +82,6 @@ func (r *Relay) dead(key string) bool {
 	}
 	c := r.customer(n)
 	return c != nil && r.lapsed(c)
-}
-
-// release tells the page that had the thread before that it has it no longer: the visitor is somewhere else now.
-func (r *Relay) release(q *queue, c *customer, to stanza.JID) {
-	if c.Full == "" || c.Full == to || c.Bare.Domain() != r.cfg.Web.Host {
-		return
-	}
-	m := stanza.New("", "message", "type", "headline").Add(stanza.New(nsClaim, "released"), stanza.New(nsHints, "no-store"))
-	r.send(r.front, address(m, r.queueJID(q.name).WithResource(resource), c.Full))
 }
 
 // introduce notes what the site says of a visitor who is signed in there.
@@ -136,10 +130,11 @@ func (r *Relay) revoke(s, el *stanza.Element) {
 	r.send(r.front, stanza.Result(s))
 }
 
-// claimRow is kept of a page's claim until its visitor writes. The JSON names are in files for ever.
+// claimRow is kept of a page's claim until its visitor writes, and of a page that was supplanted until it is gone. The JSON names are in files for ever.
 type claimRow struct {
 	Key   string    `json:"key"` // its hash
 	Since time.Time `json:"since"`
+	Queue string    `json:"queue,omitempty"`
 	User  string    `json:"user,omitempty"` // who he is at the site, as it says
 	Name  string    `json:"name,omitempty"`
 	Email string    `json:"email,omitempty"`
@@ -178,6 +173,10 @@ func (r *Relay) forget(from stanza.JID) {
 	var c claimRow
 	if r.row(tableClaim, string(from.Bare()), &c) {
 		r.put(tableClaim, string(from.Bare()), nil)
+		r.expected[c.Key] = slices.DeleteFunc(r.expected[c.Key], func(p livePage) bool { return p.At == from })
+		if len(r.expected[c.Key]) == 0 {
+			delete(r.expected, c.Key)
+		}
 	}
 }
 
@@ -268,6 +267,15 @@ func (r *Relay) archived(t *thread, s *stanza.Element, queryID string, rec store
 		r.fail(err)
 		return nil
 	}
+	m := r.asCustomerSees(t, e)
+	if m == nil {
+		return nil
+	}
+	return stanza.New("", "message", "from", string(s.To()), "to", string(s.From())).Add(stanza.Archived(queryID, r.ids.of(e.seq), e.at, m))
+}
+
+// asCustomerSees is a message of a thread as it went to or from the customer's client; nil for what is none.
+func (r *Relay) asCustomerSees(t *thread, e *entry) *stanza.Element {
 	by, ok := e.said()
 	id, from, to := r.ids.of(e.seq), string(t.from), string(t.customer.Bare)
 	if uttered(e.kind) && by == "" {
@@ -284,6 +292,5 @@ func (r *Relay) archived(t *thread, s *stanza.Element, queryID string, rec store
 	} else if ok {
 		r.byline(m, t, by)
 	}
-	res := stanza.Archived(queryID, r.ids.of(e.seq), e.at, m.Set("from", from).Set("to", to))
-	return stanza.New("", "message", "from", string(s.To()), "to", string(s.From())).Add(res)
+	return m.Set("from", from).Set("to", to)
 }

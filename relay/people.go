@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,6 +52,7 @@ type customer struct {
 	Lapsed  bool              `json:"lapsed,omitempty"` // it was not used for too long: nobody can come with it any more
 	User    string            `json:"user,omitempty"`   // who he is at the site where he is signed in, as that says
 	Threads map[string]uint64 `json:"threads,omitempty"`
+	Pages   []livePage        `json:"pages,omitempty"` // that show what is said to him; the last is the one that he used last
 	Named   bool              `json:"named,omitempty"` // by an agent, who knows better than the customer's client
 	Blocked time.Time         `json:"blocked,omitzero"`
 
@@ -271,6 +273,8 @@ func (r *Relay) enrol(c *customer) {
 		r.introduce(c, &claim)
 		r.put(tableKey, claim.Key, c.N)
 		r.put(tableClaim, string(c.Bare), nil)
+		r.gather(c)
+		r.show(claim.Queue, c, c.Full)
 	}
 	r.byJID[c.Bare] = c.N
 	r.put(tableJID, string(c.Bare), c.N)
@@ -283,19 +287,32 @@ func (r *Relay) rebind(c *customer, from stanza.JID) {
 	if c.Full == from && c.Bare == from.Bare() {
 		return
 	}
-	if c.Bare != "" && c.Bare != from.Bare() {
-		var n uint64
-		if r.row(tableJID, string(c.Bare), &n) && n == c.N {
-			delete(r.byJID, c.Bare)
-			r.put(tableJID, string(c.Bare), nil)
-		}
-	}
-	from = cloned(from)
+	from, old := cloned(from), c.Bare
 	c.Bare, c.Full = from.Bare(), from
-	r.byJID[c.Bare] = c.N
-	r.put(tableJID, string(c.Bare), c.N)
+	r.unbind(c, old)
+	r.bind(c, c.Bare)
+	if i := slices.IndexFunc(c.Pages, func(p livePage) bool { return p.At == from }); i >= 0 {
+		p := c.Pages[i]
+		c.Pages = append(slices.Delete(c.Pages, i, i+1), p)
+	}
 	r.saveCustomer(c)
 	r.reshowAll(c)
+}
+
+func (r *Relay) bind(c *customer, bare stanza.JID) {
+	r.byJID[bare] = c.N
+	r.put(tableJID, string(bare), c.N)
+}
+
+// unbind forgets an address at which a customer is no more.
+func (r *Relay) unbind(c *customer, bare stanza.JID) {
+	var n uint64
+	if bare == "" || bare == c.Bare || slices.ContainsFunc(c.Pages, func(p livePage) bool { return p.At.Bare() == bare }) ||
+		!r.row(tableJID, string(bare), &n) || n != c.N {
+		return
+	}
+	delete(r.byJID, bare)
+	r.put(tableJID, string(bare), nil)
 }
 
 func (r *Relay) saveCustomer(c *customer) { r.put(tableCustomer, strconv.FormatUint(c.N, 10), c) }

@@ -130,12 +130,7 @@ func (r *Relay) customerLeft(q *queue, from stanza.JID) {
 		return
 	}
 	_, showed := c.clients[from]
-	delete(c.clients, from)
-	left := c.Full == from
-	if left {
-		c.Full = ""
-		r.saveCustomer(c)
-	}
+	left := r.lost(c, from)
 	if left || showed {
 		r.reshowAll(c)
 	}

@@ -78,6 +78,7 @@ type Relay struct {
 	texts         *texts.Set // of what belongs to no queue
 	visitors      visitors
 	doors         map[stanza.JID]*doorway        // who was asked which queue he means
+	expected      map[string][]livePage          // key → pages of who is signed in and has not written yet, at most maxExpected
 	retireAt      time.Time                      // when customers who cannot come back are looked for next
 	keepAt        time.Time                      // when a piece of the log is gone through for old words next
 	kept          *kept                          // nil: its row has not been read
@@ -145,7 +146,7 @@ func New(cfg *config.Config, o Options) (*Relay, error) {
 		inbox: newInbox(), seed: maphash.MakeSeed(), queues: map[string]*queue{}, former: map[string]*queue{},
 		accounts: map[string]map[stanza.JID]dispatch.Session{}, forms: map[string][]formSession{}, grants: map[string]bool{}, refusing: map[string]bool{},
 		threads: map[uint64]*thread{}, customers: map[uint64]*customer{}, byJID: map[stanza.JID]uint64{},
-		pending: map[rowKey][]byte{}, asked: map[stanza.JID]int{}, doors: map[stanza.JID]*doorway{}, evictAt: 2 * maxCached, paused: true, ready: make(chan struct{}), ended: make(chan struct{}),
+		pending: map[rowKey][]byte{}, asked: map[stanza.JID]int{}, doors: map[stanza.JID]*doorway{}, expected: map[string][]livePage{}, evictAt: 2 * maxCached, paused: true, ready: make(chan struct{}), ended: make(chan struct{}),
 	}
 	r.orders = orders()
 	r.users = newUsers(cfg, func() time.Time { return r.now })

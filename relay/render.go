@@ -43,11 +43,16 @@ func (r *Relay) renderSaid(e *entry, n uint64, to []string, out emit) {
 	if t == nil || !ok {
 		return
 	}
+	front := func(m *stanza.Element) { out(r.front, m) }
 	if by != "" {
 		r.toCustomer(t, e, out)
-	} else if e.words.Receipt && e.words.ID != "" {
-		m := signal("chat", stanza.New(nsReceipts, "received", "id", e.words.ID))
-		out(r.front, address(m, t.from, t.customer.address()))
+	} else {
+		if e.words.Receipt && e.words.ID != "" {
+			t.toEach(signal("chat", stanza.New(nsReceipts, "received", "id", e.words.ID)), front)
+		}
+		if len(t.pages()) > 1 {
+			t.echo(r.asCustomerSees(t, e), e.at, front)
+		}
 	}
 	for _, a := range to {
 		if a != "" && a != by {
@@ -74,7 +79,7 @@ func (r *Relay) toCustomer(t *thread, e *entry, out emit) {
 	by, _ := e.said()
 	r.byline(m, t, by)
 	delayed(m, r.front.domain, e.at, r.now)
-	out(r.front, address(m, t.from, t.customer.address()))
+	t.toEach(m, func(m *stanza.Element) { out(r.front, m) })
 }
 
 // toAgent sends the words of an entry to an agent; a colleague's words carry his name.

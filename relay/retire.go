@@ -119,9 +119,11 @@ func (r *Relay) over(c *customer) bool {
 }
 
 func (r *Relay) forgetAddress(c *customer) {
-	delete(r.byJID, c.Bare)
-	r.put(tableJID, string(c.Bare), nil)
-	c.Bare, c.Full = "", ""
+	for _, at := range c.addresses() {
+		delete(r.byJID, at.Bare())
+		r.put(tableJID, string(at.Bare()), nil)
+	}
+	c.Bare, c.Full, c.Pages = "", "", nil
 	r.saveCustomer(c)
 	r.log.Info("an anonymous customer who cannot come back is forgotten", "customer", c.N)
 }

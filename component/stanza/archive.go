@@ -37,9 +37,14 @@ func PagingOf(query *Element) Paging {
 // Archived is one result of an archive query (XEP-0313 §4.2): the message m, or nil for one that is not there any more.
 // It changes m, which is spelled out as a client's.
 func Archived(queryID, id string, at time.Time, m *Element) *Element {
+	return New(NSMAM, "result", "queryid", queryID, "id", id).Add(Forwarded(at, m))
+}
+
+// Forwarded is a message as it was at a time (XEP-0297), or the time alone where m is nil. It changes m, which is spelled out as a client's.
+func Forwarded(at time.Time, m *Element) *Element {
 	inClient(m)
 	delay := New(NSDelay, "delay", "stamp", at.UTC().Format("2006-01-02T15:04:05.000Z"))
-	return New(NSMAM, "result", "queryid", queryID, "id", id).Add(New(NSForward, "forwarded").Add(delay, m))
+	return New(NSForward, "forwarded").Add(delay, m)
 }
 
 // Fin ends a page (XEP-0313 §4.3); first and last are the ids of its ends, "" for an empty one.
