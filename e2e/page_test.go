@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"frontdesk/component/stanza"
 	"frontdesk/web"
@@ -42,7 +43,11 @@ func TestPage(t *testing.T) {
 			srv.Start()
 			t.Cleanup(srv.Close)
 			b := browser.For(t, srv.URL)
+			sign := w.believeSite() // from the restart in pageTalks on
 			pageTalks(t, w, b, serve)
+			t.Run("signed in", func(t *testing.T) {
+				userTalks(t, w, b, shop, func(sub string) string { return sign(sub, "Ute", time.Now()) })
+			})
 			for _, mobile := range []bool{false, true} {
 				for where, deny := range map[string]bool{"kept by the frame": false, "kept by the host": true} {
 					name := where + map[bool]string{true: ", mobile"}[mobile]
@@ -209,7 +214,8 @@ func newShop(t *testing.T, chat string) string {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src "+chat+"; frame-src "+chat)
-		fmt.Fprintf(w, `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Shop</title><main><h1>Shop %s</h1></main><script async src="%s/widget.js"></script>`, html.EscapeString(r.URL.Path), chat)
+		fmt.Fprintf(w, `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Shop</title><main><h1>Shop %s</h1></main><script async src="%s/widget.js" data-token="%s"></script>`,
+			html.EscapeString(r.URL.Path), chat, html.EscapeString(r.URL.Query().Get("token")))
 	}))
 	t.Cleanup(srv.Close)
 	return strings.Replace(srv.URL, "127.0.0.1", "localhost", 1) // another site than the chat's, for the browser
@@ -345,5 +351,75 @@ func widgetTalks(t *testing.T, w *world, v *visitor, form browser.Args, serve fu
 	second.do("close", nil)
 	send("", "!close") // the next visitor needs her
 	hears("that it is closed", func(m *stanza.Element) bool { return strings.Contains(m.ChildText("", "body"), "losed") })
+	anna.drop()
+}
+
+// userTalks is who is signed in at the shop, on a laptop and on a phone whose browser keeps nothing: both show the conversation as it
+// goes on, and there is one. A device that connects anew, in the middle of it, loses nothing.
+func userTalks(t *testing.T, w *world, b *browser.Browser, shop string, token func(sub string) string) {
+	d := &dialogue{w: w, t: t, names: map[string]string{}, who: map[string]*client{}, at: "user"}
+	d.login("anna")
+	d.enter("anna")
+	anna := d.who["anna"]
+	contact := ""
+	hears := func(text string) {
+		t.Helper()
+		m := anna.await(func(s *stanza.Element) bool { return isMessage(s) && s.ChildText("", "body") == text })
+		if m == nil {
+			t.Fatalf("anna never heard %q", text)
+		}
+		if from := string(m.From().Bare()); contact == "" {
+			contact = from
+		} else if from != contact {
+			t.Errorf("%q came from %s, not %s", text, from, contact)
+		}
+	}
+	laptop, phone := &visitor{t, b, "ute's laptop"}, &visitor{t, b, "ute's phone"}
+	path := shop + "/?token=" + token("u17")
+	laptop.do("open", browser.Args{"path": path})
+	phone.do("open", browser.Args{"path": path, "mobile": true, "deny": true})
+	for _, v := range []*visitor{laptop, phone} {
+		v.do("click", browser.Args{"role": "button", "name": "Open chat", "host": true})
+		v.do("see", browser.Args{"css": "body[data-phase=ready]"})
+	}
+	laptop.write("From the laptop")
+	hears("From the laptop")
+	phone.see("From the laptop")
+	phone.write("From the phone")
+	hears("From the phone")
+	laptop.see("From the phone")
+	says := func(id, text string) {
+		t.Helper()
+		must(t, anna.send(stanza.New("", "message", "type", "chat", "to", contact, "id", id).Add(stanza.Text("", "body", text))))
+		laptop.see(text)
+		phone.see(text)
+	}
+	says("u1", "To both")
+	// Reloads and words at the same time: whoever comes first, they are one customer's.
+	phone.do("reload", nil)
+	laptop.write("While the phone is away")
+	hears("While the phone is away")
+	phone.do("see", browser.Args{"text": "While the phone is away"})
+	laptop.do("reload", nil)
+	phone.write("While the laptop is away")
+	hears("While the laptop is away")
+	laptop.do("see", browser.Args{"text": "While the laptop is away"})
+	says("u2", "To both again")
+	want := "From the laptop|From the phone|To both|While the phone is away|While the laptop is away|To both again"
+	for _, v := range []*visitor{laptop, phone} {
+		if got := strings.Join(v.texts(), "|"); got != want {
+			t.Errorf("%s shows %q, want %q", v.name, got, want)
+		}
+	}
+	phone.do("close", nil)
+	laptop.write("The phone is off")
+	hears("The phone is off")
+	must(t, anna.send(stanza.New("", "message", "type", "chat", "to", contact, "id", "u3").Add(stanza.Text("", "body", "Good bye"))))
+	laptop.see("Good bye")
+	laptop.do("close", nil)
+	must(t, anna.send(stanza.New("", "message", "type", "chat", "to", contact).Add(stanza.Text("", "body", "!close")))) // the next visitor needs her
+	if anna.await(func(m *stanza.Element) bool { return strings.Contains(m.ChildText("", "body"), "losed") }) == nil {
+		t.Fatal("it is never closed")
+	}
 	anna.drop()
 }

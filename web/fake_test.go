@@ -39,7 +39,8 @@ type deskState struct {
 // fakeThread is one customer's; the flags are what goes wrong.
 type fakeThread struct {
 	key     string
-	client  *fakeClient // nil: not connected
+	client  *fakeClient   // nil: not connected
+	others  []*fakeClient // of who is signed in at the site, on other devices
 	archive []fakeMessage
 	heard   map[string]int // id → how often it came
 	signals []string       // "composing", "displayed ID", "received ID" …
@@ -204,6 +205,7 @@ func (d *fakeDesk) serve(w http.ResponseWriter, r *http.Request) {
 			if th.client == c {
 				th.client = nil
 			}
+			th.others = slices.DeleteFunc(th.others, func(o *fakeClient) bool { return o == c })
 		}
 	})
 }
@@ -275,7 +277,11 @@ func (d *fakeDesk) takeIQ(state *deskState, c *fakeClient, s *fakeStanza) {
 			refuse("wait", "remote-server-timeout")
 			return
 		}
-		if th.client != nil && th.client != c {
+		switch was := th.client; {
+		case was == nil || was == c:
+		case strings.HasPrefix(key, "user-"):
+			th.others = append(th.others, was)
+		default:
 			th.client.send(`<message xmlns='jabber:client' from='%s/desk' type='headline'><released xmlns='urn:frontdesk:0'/></message>`, c.desk)
 		}
 		th.client = c
@@ -358,6 +364,13 @@ func (d *fakeDesk) takeMessage(state *deskState, c *fakeClient, s *fakeStanza) {
 		if !slices.ContainsFunc(th.archive, func(m fakeMessage) bool { return m.mine && m.id == s.ID }) {
 			th.archive = append(th.archive, fakeMessage{true, s.ID, s.Inner, time.Now()})
 		}
+		if len(th.others) > 0 {
+			for _, o := range th.everywhere() {
+				o.send(`<message xmlns='jabber:client' from='%s/desk' to='%s' type='chat'><said xmlns='urn:frontdesk:0'><forwarded xmlns='urn:xmpp:forward:0'>`+
+					`<delay xmlns='urn:xmpp:delay' stamp='%s'/><message xmlns='jabber:client' from='%s' id='%s' type='chat'>%s</message></forwarded></said></message>`,
+					o.desk, o.jid, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), c.jid, s.ID, s.Inner)
+			}
+		}
 		if !th.silent {
 			c.send(`<message xmlns='jabber:client' from='%s/desk' to='%s' type='chat'><received xmlns='urn:xmpp:receipts' id='%s'/></message>`, c.desk, c.jid, s.ID)
 		}
@@ -371,6 +384,10 @@ func (d *fakeDesk) takeMessage(state *deskState, c *fakeClient, s *fakeStanza) {
 		th.signals = append(th.signals, "received "+s.Received.ID)
 	case s.Displayed != nil:
 		th.signals = append(th.signals, "displayed "+s.Displayed.ID)
+		for _, o := range th.everywhere() {
+			o.send(`<message xmlns='jabber:client' from='%s/desk' type='chat'><said xmlns='urn:frontdesk:0'><forwarded xmlns='urn:xmpp:forward:0'>`+
+				`<message xmlns='jabber:client' from='%s' type='chat'>%s</message></forwarded></said></message>`, o.desk, c.jid, s.Inner)
+		}
 	}
 }
 
@@ -382,7 +399,7 @@ func (s *deskState) find(is func(*fakeThread) bool) *fakeThread {
 }
 
 func (s *deskState) of(c *fakeClient) *fakeThread {
-	return s.find(func(th *fakeThread) bool { return th.client == c })
+	return s.find(func(th *fakeThread) bool { return th.client == c || slices.Contains(th.others, c) })
 }
 
 // say is the desk's word to a customer: kept if it has an id and a body, and sent if he is there.
@@ -391,18 +408,26 @@ func (d *fakeDesk) say(th *fakeThread, id, inner string) {
 		if strings.Contains(inner, "<body>") || strings.Contains(inner, "<reactions") || strings.Contains(inner, "<x xmlns='jabber:x:data'") {
 			th.archive = append(th.archive, fakeMessage{false, id, inner, time.Now()})
 		}
-		if th.client != nil {
-			th.client.send(`<message xmlns='jabber:client' from='%s/desk' to='%s' type='chat' id='%s'>%s</message>`, th.client.desk, th.client.jid, id, inner)
+		for _, c := range th.everywhere() {
+			c.send(`<message xmlns='jabber:client' from='%s/desk' to='%s' type='chat' id='%s'>%s</message>`, c.desk, c.jid, id, inner)
 		}
 	})
 }
 
-// cut ends a customer's connection without a word.
+// everywhere are the clients of a thread's customer.
+func (th *fakeThread) everywhere() []*fakeClient {
+	if th.client == nil {
+		return th.others
+	}
+	return append(slices.Clone(th.others), th.client)
+}
+
+// cut ends a customer's connections without a word.
 func (d *fakeDesk) cut(th *fakeThread) {
 	d.do(func(*deskState) {
-		if th.client != nil {
-			go th.client.conn.CloseNow()
-			th.client = nil
+		for _, c := range th.everywhere() {
+			go c.conn.CloseNow()
 		}
+		th.client, th.others = nil, nil
 	})
 }

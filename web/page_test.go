@@ -111,6 +111,7 @@ func TestPage(t *testing.T) {
 		"widget attributes":       attributes,
 		"widget greeting":         greeting,
 		"foreign site":            foreignSite,
+		"elsewhere":               elsewhere,
 		"signed in":               signedIn,
 		"offline":                 func(c *customer) { c.offline(nil) },
 		"offline mobile":          func(c *customer) { c.offline(args{"mobile": true}) },

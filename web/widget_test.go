@@ -183,7 +183,7 @@ func foreignSite(c *customer) {
 	c.do("close", nil)
 }
 
-// signedIn: who is signed in at the site has one conversation on all his devices, the one that he uses last; his browser keeps no key of it.
+// signedIn: who is signed in at the site has one conversation before him on all his devices; his browser keeps no key of it.
 func signedIn(c *customer) {
 	page := "/?attributes=data-token=maria"
 	c.open(c.shop.of(nil, page))
@@ -197,18 +197,35 @@ func signedIn(c *customer) {
 	})
 	phone := *c
 	phone.name += " phone"
-	phone.open(c.shop.of(args{"mobile": true}, page))
+	phone.open(c.shop.of(args{"mobile": true, "deny": true}, page))
 	phone.do("click", phone.button("Open chat"))
 	phone.see("From the laptop")
-	c.desk.say(c.thread, "d1", `<body>Hello Maria</body>`+wantsAll+nickAnna)
-	phone.see("Hello Maria")
-	c.await("the mark", func(th *fakeThread) bool { return slices.Contains(th.signals, "displayed d1") })
-	c.see("This chat is open somewhere else.")
 	phone.write("From the phone")
-	phone.do("see", args{"css": ".message[data-state=sent] .body", "text": "From the phone"})
-	c.do("click", args{"role": "button", "name": "Continue here"})
 	c.see("From the phone")
-	phone.see("This chat is open somewhere else.")
+	c.desk.say(c.thread, "d1", `<body>To both</body>`+wantsAll+nickAnna)
+	c.see("To both")
+	phone.see("To both")
+	c.write("To her and the phone")
+	phone.see("To her and the phone")
+	// What is read on one device is read on the other.
+	for _, device := range []*customer{c, &phone} {
+		device.do("click", args{"role": "button", "name": "Close chat", hosted: device == c})
+	}
+	c.desk.say(c.thread, "d2", `<body>Unread</body>`+wantsAll+nickAnna)
+	c.do("see", c.button("Open chat, 1 new messages"))
+	phone.do("click", phone.button("Open chat, 1 new messages"))
+	c.do("see", args{"role": "button", "name": "Open chat", "exact": true, hosted: true})
+	c.do("click", c.button("Open chat"))
+	for _, device := range []*customer{c, &phone} {
+		device.do("gone", args{"css": ".message[data-state=waiting]"})
+		device.shows("From the laptop", "From the phone", "To both", "To her and the phone", "Unread")
+	}
+	c.heardOnce()
+	c.set(func(th *fakeThread) {
+		if n := len(slices.DeleteFunc(slices.Clone(th.signals), func(s string) bool { return s != "displayed d2" })); n != 1 {
+			c.t.Errorf("it was read %d times", n)
+		}
+	})
 	var stored string
 	if c.get("stored", args{"name": "frontdesk:" + testQueue}, &stored); strings.Contains(stored, "user-maria") {
 		c.t.Errorf("kept: %s", stored)
@@ -224,6 +241,25 @@ func signedIn(c *customer) {
 	c.desk.await(c.t, "it, of another", func(s *deskState) bool {
 		return s.find(func(th *fakeThread) bool { return th.key != "user-maria" && slices.Contains(words(th), "Who am I?") }) != nil
 	})
+}
+
+// elsewhere: a page that is told that the conversation is somewhere else says so, stays silent, and takes it back when it is asked to.
+func elsewhere(c *customer) {
+	c.start(nil)
+	c.set(func(th *fakeThread) {
+		th.client.send(`<message xmlns='jabber:client' from='%s/desk' type='headline'><released xmlns='urn:frontdesk:0'/></message>`, testQueue)
+	})
+	c.see("This chat is open somewhere else.")
+	c.look("elsewhere")
+	c.await("its end", func(th *fakeThread) bool { return th.client == nil })
+	c.desk.say(c.thread, "d1", `<body>Meanwhile</body>`+nickAnna)
+	if n := c.sockets(); n != 1 {
+		c.t.Errorf("%d connections, want 1", n)
+	}
+	c.do("click", args{"role": "button", "name": "Continue here"})
+	c.see("Meanwhile")
+	c.write("Back again")
+	c.await("it", func(th *fakeThread) bool { return slices.Contains(words(th), "Back again") })
 }
 
 // TestShop: the demonstration's pages use the widget by one line, and have no fault.

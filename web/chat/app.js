@@ -150,6 +150,10 @@ async function run() {
   /** @param {Frontdesk.Heard} m @param {number} page */
   function take(m, page) {
     if (m.displayed && !m.mine) thread.readUpTo(m.displayed);
+    if (m.mine && m.displayed && m.displayed === newest) { // seen on another device
+      keep.set({ read: newest, readAt: newestAt });
+      news(0);
+    }
     if (m.received && !m.mine) thread.mark(m.received, 'sent');
     if (m.delivered && !m.mine) thread.mark(m.delivered, 'delivered');
     if (page === 0 && !m.mine) {

@@ -6,7 +6,7 @@
 // back from the archive and from the outbox.
 
 import { LOCALE } from './dom.js';
-import { NS, bare, child, readError, readMessage, statusOf } from './read.js';
+import { NS, bare, child, readError, readForwarded, readMessage, statusOf } from './read.js';
 
 /** @typedef {Frontdesk.Out} Out */
 
@@ -313,11 +313,14 @@ export class Link {
   /** #page fetches one page and hands its messages on in order. @param {any} conn @param {'before' | 'after'} direction @param {string} id @param {number} number */
   async #page(conn, direction, id, number) {
     const page = await this.#fetch(conn, direction, id);
-    for (const m of page.found) {
-      if (m.mine && this.#keep.confirm(m.id)) this.#on.confirmed(m.id);
-      this.#on.message(m, number);
-    }
+    for (const m of page.found) this.#known(m, number);
     return page;
+  }
+
+  /** #known hands on what the desk has on disk. @param {Frontdesk.Heard} m @param {number} page */
+  #known(m, page) {
+    if (m.mine && this.#keep.confirm(m.id)) this.#on.confirmed(m.id);
+    this.#on.message(m, page);
   }
 
   /** #fetch fetches one page (XEP-0313, XEP-0059). @param {any} conn @param {'before' | 'after'} direction @param {string} id */
@@ -328,11 +331,8 @@ export class Link {
     const handler = conn.addHandler((/** @type {Element} */ stanza) => {
       const result = child(stanza, 'result', NS.mam);
       if (!result || result.getAttribute('queryid') !== queryid || bare(stanza.getAttribute('from')) !== this.#config.queue) return true;
-      const forwarded = child(result, 'forwarded', NS.forward);
-      const inner = forwarded && child(forwarded, 'message', NS.client);
-      if (!forwarded || !inner || found.length >= 2 * PAGE) return true;
-      const stamp = Date.parse(child(forwarded, 'delay', NS.delay)?.getAttribute('stamp') || '');
-      found.push({ ...readMessage(inner, this.#config.queue), ...(stamp ? { at: stamp } : {}) });
+      const m = readForwarded(result, this.#config.queue);
+      if (m && found.length < 2 * PAGE) found.push(m);
       return true;
     }, NS.mam, 'message');
     const query = $iq({ type: 'set', to: this.#config.queue }).c('query', { xmlns: NS.mam, queryid }).c('set', { xmlns: NS.rsm }).c('max', {}, String(PAGE));
@@ -415,6 +415,12 @@ export class Link {
     const queue = this.#config.queue;
     if (bare(stanza.getAttribute('from')) !== queue || child(stanza, 'result', NS.mam)) return;
     if (stanza.getAttribute('type') === 'error') { this.#bounced(stanza); return; }
+    const said = child(stanza, 'said', NS.claim); // by the customer, here or on another device
+    if (said) {
+      const own = readForwarded(said, queue);
+      if (own?.mine) this.#known(own, 0);
+      return;
+    }
     if (child(stanza, 'released', NS.claim)) { // another connection has claimed the thread
       this.#drop();
       this.#enter('parked');

@@ -83,6 +83,15 @@ export function readMessage(el, queue) {
 /** readFace is the hash by which the page's server has the writer's picture, or ''. @param {Element} el */
 const readFace = el => /^[0-9a-f]{32}$/.exec(idOf(el, 'face', NS.claim))?.[0] ?? '';
 
+/** readForwarded is the message that an element has in it, and when it was (XEP-0297); null for none. @param {Element} el @param {string} queue */
+export function readForwarded(el, queue) {
+  const forwarded = child(el, 'forwarded', NS.forward);
+  const inner = forwarded && child(forwarded, 'message', NS.client);
+  if (!inner) return null;
+  const stamp = Date.parse(child(forwarded, 'delay', NS.delay)?.getAttribute('stamp') || '');
+  return { ...readMessage(inner, queue), ...(stamp ? { at: stamp } : {}) };
+}
+
 /** readForm is a form to fill in (XEP-0004), or null. @param {Element | null} x @returns {Frontdesk.Form | null} */
 function readForm(x) {
   if (x?.getAttribute('type') !== 'form') return null;
