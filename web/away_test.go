@@ -1,8 +1,16 @@
 package web
 
 import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
 	"slices"
+	"sync"
+	"testing"
 	"time"
+
+	"frontdesk/web/browser"
 )
 
 // What a page does when its network or its server goes, or it sleeps. Time stands still in it, and goes by when told to.
@@ -134,5 +142,57 @@ func (c *customer) noticed(ms int) {
 	c.t.Helper()
 	if at := c.pass(args{"ms": ms, "step": 1000}); len(at) != 1 {
 		c.t.Errorf("dialled at %v, want once within %d ms", at, ms)
+	}
+}
+
+// TestRestart: the whole program is restarted while pages are open, and not there for a while. They say so, come back by themselves, and
+// what was written meanwhile arrives once.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	desk, shop := newFakeDesk(t, testQueue), newShop(t)
+	cfg := testConfig(desk.url)
+	cfg.Web.Origins = []string{shop.url}
+	address := "127.0.0.1:0"
+	start := func() (stop func()) {
+		t.Helper()
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		address = l.Addr().String()
+		ctx, cancel := context.WithCancel(context.Background())
+		s := &http.Server{Handler: New(cfg, fakeView{}, slog.New(slog.DiscardHandler)), BaseContext: func(net.Listener) context.Context { return ctx }}
+		go s.Serve(l)
+		return sync.OnceFunc(func() { cancel(); s.Close() })
+	}
+	stop := start()
+	t.Cleanup(func() { stop() })
+	shop.chat <- "http://" + address
+	chromium := browser.For(t, "http://"+address)
+	var all []*customer
+	for name, form := range map[string]args{"restart": {}, "restart denied mobile": {"deny": true, "mobile": true}} {
+		c := &customer{t: t, desk: desk, browser: chromium, shop: shop, name: name}
+		c.open(shop.of(form, "/"))
+		c.do("click", c.button("Open chat"))
+		c.ask()
+		c.do("bear", args{"text": "ERR_CONNECTION_REFUSED"})
+		all = append(all, c)
+	}
+	stop()
+	for _, c := range all {
+		c.do("see", args{"css": "#notice", "text": "No connection"})
+		c.write("While it was down")
+		c.desk.say(c.thread, "d1", `<body>So did I</body>`+wantsAll+nickAnna)
+	}
+	stop = start()
+	for _, c := range all {
+		c.await("it", func(th *fakeThread) bool { return slices.Contains(words(th), "While it was down") })
+		c.see("So did I")
+		c.do("gone", args{"css": ".message[data-state=waiting]"})
+		c.do("gone", args{"text": "No connection"})
+		c.heardOnce()
+		c.do("reload", nil)
+		c.see("While it was down")
+		c.shows("Question of "+c.name, "So did I", "While it was down")
 	}
 }
