@@ -149,7 +149,7 @@ func (c *customer) noticed(ms int) {
 // what was written meanwhile arrives once.
 func TestRestart(t *testing.T) {
 	t.Parallel()
-	desk, shop := newFakeDesk(t, testQueue), newShop(t)
+	desk, shop := newFakeDesk(t), newShop(t)
 	cfg := testConfig(desk.url)
 	cfg.Web.Origins = []string{shop.url}
 	address := "127.0.0.1:0"
@@ -161,7 +161,7 @@ func TestRestart(t *testing.T) {
 		}
 		address = l.Addr().String()
 		ctx, cancel := context.WithCancel(context.Background())
-		s := &http.Server{Handler: New(cfg, fakeView{}, slog.New(slog.DiscardHandler)), BaseContext: func(net.Listener) context.Context { return ctx }}
+		s := &http.Server{Handler: New(cfg, fakeView{cfg: cfg}, slog.New(slog.DiscardHandler)), BaseContext: func(net.Listener) context.Context { return ctx }}
 		go s.Serve(l)
 		return sync.OnceFunc(func() { cancel(); s.Close() })
 	}
