@@ -48,7 +48,7 @@ button{font:inherit;border:0;cursor:pointer;padding:0}
 :focus-visible{outline:3px solid #fff;box-shadow:0 0 0 6px #1b2530!important}
 .b,iframe{position:fixed;z-index:2147483000;${side}:16px;bottom:88px;border:0;border-radius:16px;box-shadow:0 4px 24px #0006}
 .b{--c:${CSS.supports('color', set.color || '') ? set.color : '#1f5f8b'};bottom:16px;width:60px;height:60px;border-radius:50%;background:var(--c);--k:clamp(0,(.1791 - .2126*r - .7152*g - .0722*b)*1e9,1);color:color(from var(--c) srgb-linear var(--k) var(--k) var(--k))}
-svg,img{width:30px;height:30px;vertical-align:middle}
+svg,img{width:30px;height:30px;vertical-align:middle}img{width:40px;height:40px;object-fit:contain}
 @media print{:host{display:none}}`);
   const bubble = draw('svg', { viewBox: '0 0 24 24' });
   bubble.append(draw('path', { d: 'M4 3h16q2 0 2 2v10q0 2-2 2H10l-6 5v-5q-2 0-2-2V5q0-2 2-2', fill: 'currentColor' }));
