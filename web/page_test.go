@@ -88,6 +88,7 @@ func TestPage(t *testing.T) {
 		"gate":               gateHolds,
 		"looks":              looks,
 		"tab closed":         tabClosed,
+		"slow tab":           slowTab,
 		"own changes":        ownChanges,
 		"uploads":            uploads,
 		"faces":              seesFaces,
@@ -640,6 +641,26 @@ func tabClosed(c *customer) {
 	second.shows("Question of tab closed 2", "Still here", "So am I")
 	second.heardOnce()
 	c.name = second.name // whose faults are looked at
+}
+
+// slowTab: the tab that has the connection does not answer in time, so that another one connects, too: whichever goes on, both
+// show everything, and go on together.
+func slowTab(c *customer) {
+	c.start(nil)
+	for i := range 3 { // who goes on is chance
+		c.do("run", args{"script": "void setTimeout(() => { for (const until = Date.now() + 3000; Date.now() < until;); })"})
+		tab := *c
+		tab.name += fmt.Sprint(" ", i+2)
+		tab.do("tab", args{"of": c.name})
+		tab.see("Question of slow tab")
+		id := fmt.Sprint("d", i)
+		c.desk.await(c.t, "a connection", func(*deskState) bool { return c.thread.client != nil })
+		c.desk.say(c.thread, id, "<body>To all, "+id+"</body>"+nickAnna)
+		for _, one := range []*customer{c, &tab} {
+			one.see("To all, " + id)
+		}
+		tab.clean()
+	}
 }
 
 // speaks: the page in each language, by the browser's wish, and by the address.

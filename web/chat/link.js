@@ -189,7 +189,11 @@ export class Link {
     for (const name of this.#timers.keys()) this.#cancel(name);
     if (!conn) return;
     conn.reset(); // no handler of it runs any more
-    conn._proto._closeSocket?.();
+    const { socket } = conn._proto;
+    if (socket?.readyState === WebSocket.CONNECTING) { // the browser complains in the console of one that is closed now
+      socket.onmessage = socket.onerror = socket.onclose = null;
+      socket.onopen = () => socket.close();
+    } else conn._proto._closeSocket?.();
   }
 
   /** @param {any} conn */

@@ -8,6 +8,7 @@ const LEADER_MS = 200; // for a leader to answer a new tab
 const DEAD_MS = 3_000; // for a leader to do something, then it is gone
 const LOOK_MS = 5_000; // between looks of a visible tab at its leader
 const SLEPT_MS = 15_000; // between two such looks, then the computer slept and timers with it
+const RIVAL_MS = 10_000; // after two tabs led at once, in which one may have taken the thread from the other
 const LOG_MAX = 12_000; // events that a new tab can be told
 
 /** lasts says whether a message is more than typing. @param {Frontdesk.Heard} m */
@@ -26,6 +27,7 @@ export class Tabs {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #calls = new Map();
+  #rival = -Infinity; // when another tab led, too
   #count = 0;
 
   /**
@@ -104,6 +106,7 @@ export class Tabs {
       get: (_, event) => (/** @type {any[]} */ ...args) => {
         this.#deliver(/** @type {string} */ (event), args);
         this.#send?.({ event, args });
+        if (event === 'phase') this.#retake();
       },
     })), this.#now.place?.[0]);
     this.#send?.({ lead: 1 });
@@ -116,6 +119,11 @@ export class Tabs {
     this.#leader = leader;
     this.#link?.stop();
     this.#link = null;
+  }
+
+  // #retake connects anew where the thread is with another tab, which does not lead any more.
+  #retake() {
+    if (this.#now.phase?.[0] === 'parked' && Date.now() - this.#rival < RIVAL_MS) this.#link?.connect();
   }
 
   #leave() {
@@ -132,12 +140,19 @@ export class Tabs {
   #hear(word) {
     const { from } = word;
     if (word.lead) {
-      if (this.#link && this.#id < from) this.#send?.({ lead: 1 });
-      else this.#follow(from);
+      if (this.#link) this.#rival = Date.now();
+      if (this.#link && this.#id < from) {
+        this.#send?.({ lead: 1 });
+        this.#retake();
+      } else {
+        const led = this.#link;
+        this.#follow(from);
+        if (led) this.#send?.({ to: from, who: 1 }); // it was there and only slow: it knows more
+      }
     } else if (word.who) {
       if (this.#link) this.#send?.({ to: from, all: [this.#now, this.#log] });
     } else if (word.all) {
-      if (!this.#link && this.#leader !== from) this.#learn(from, word.all);
+      if (!this.#link) this.#learn(from, word.all);
     } else if (word.bye) {
       if (from !== this.#leader) return;
       this.#leader = '';
@@ -151,6 +166,7 @@ export class Tabs {
   /** @param {string} leader @param {[Record<string, any[]>, [string, any[]][]]} all */
   #learn(leader, [now, log]) {
     this.#follow(leader);
+    this.#log = [];
     this.#on.busy(true);
     for (const [event, args] of log) this.#deliver(event, args);
     for (const event of ['place', 'earlier', 'presence', 'phase']) if (now[event]) this.#deliver(event, now[event]);
