@@ -150,11 +150,17 @@ func (c *client) fence(to string) error {
 	return nil
 }
 
-// fakeClient connects a client to the fake server.
-func fakeClient(srv *fakeserver.Server, j stanza.JID) *client {
+// fakeClient connects a client to the fake server; what it sends is told to e, which may be nil.
+func fakeClient(srv *fakeserver.Server, j stanza.JID, e *ear) *client {
 	c := newClient(j)
 	f := srv.Client(j, c.take)
-	c.write = func(s *stanza.Element) error { f.Send(s); return nil }
+	c.write = func(s *stanza.Element) error {
+		if s.Set("from", string(j)); e != nil {
+			e.said(s)
+		}
+		f.Send(s)
+		return nil
+	}
 	c.drop = f.Close
 	return c
 }

@@ -242,14 +242,14 @@ func TestTwoClients(t *testing.T) {
 	}
 	d.say("anna", customer1, "Good day")
 	for range 10 {
-		phone := fakeClient(d.w.fake, "anna@"+agentsHost+"/phone")
+		phone := fakeClient(d.w.fake, "anna@"+agentsHost+"/phone", nil)
 		enter(phone, stanza.Text("", "show", "away"))
 		d.w.clock.advance(time.Minute)
 		phone.drop()
 		d.settle()
 	}
 	who("available for 10 min")
-	enter(fakeClient(d.w.fake, "anna@"+agentsHost+"/phone"), stanza.Text("", "show", "away"))
+	enter(fakeClient(d.w.fake, "anna@"+agentsHost+"/phone", nil), stanza.Text("", "show", "away"))
 	must(t, d.client("anna").send(stanza.New("", "presence", "to", "lobby@"+deskDomain+"/Anna", "type", "unavailable")))
 	who("away for 0 s (his clients say so)")
 }

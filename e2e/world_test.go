@@ -69,12 +69,13 @@ func prepareFake(t *testing.T, dir string) *world {
 	must(t, err)
 	t.Cleanup(srv.Close)
 	w := &world{t: t, conf: usual(), front: srv.Addr(), desk: srv.Addr(), fake: srv, clock: newManual(), dir: dir}
-	login := func(host string) func(string) (*client, error) {
+	ear := listen(t, srv, frontDomain)
+	login := func(host, resource string) func(string) (*client, error) {
 		return func(name string) (*client, error) {
-			return fakeClient(srv, stanza.MakeJID(name, host, "client")), nil
+			return fakeClient(srv, stanza.MakeJID(name, host, resource), ear), nil
 		}
 	}
-	w.customer, w.agent = login(customersHost), login(agentsHost)
+	w.customer, w.agent = login(customersHost, "client"), login(agentsHost, bureau)
 	return w
 }
 

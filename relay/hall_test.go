@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -175,10 +176,24 @@ func (w *wire) SendTo(el *stanza.Element, to []stanza.JID, mark uint64) error {
 			w.g.t.Errorf("no server would take this: %v\n    %s", err, el)
 			continue
 		}
+		if inside := inside(out); w.s == w.g.r.front && inside != "" {
+			w.g.t.Errorf("a customer could hear %s in\n    %s", inside, out)
+		}
 		w.g.sent = append(w.g.sent, leaving{w.s == w.g.r.front, out})
 	}
 	w.g.marks[w.s] = max(w.g.marks[w.s], mark)
 	return nil
+}
+
+// inside is what nobody on the customers' side may hear of a stanza that goes there, "" if nothing. Who gets it knows his own address.
+func inside(el *stanza.Element) string {
+	text := strings.ReplaceAll(el.String(), string(el.To().Bare()), "")
+	for _, secret := range []string{"desk.localhost", "agents.localhost", "partner.localhost", "/bureau"} {
+		if strings.Contains(text, secret) && !(secret == "/bureau" && el.To().Resource() == "bureau") {
+			return secret
+		}
+	}
+	return ""
 }
 
 // firstChance draws the first of what there is.

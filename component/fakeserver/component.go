@@ -60,7 +60,7 @@ func (s *Server) serve(conn net.Conn) {
 	var writer sync.WaitGroup
 	writer.Go(c.write)
 	c.wake()
-	end := s.read(c, in)
+	end := s.read(c, s.tapped(domain, in))
 	s.leave(c)
 	c.close(end)
 	writer.Wait()

@@ -11,7 +11,9 @@
 package fakeserver
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -39,6 +41,7 @@ type Server struct {
 	accounts   map[stanza.JID][]*Client // by bare JID, in order of arrival
 	clients    map[stanza.JID]*Client   // by the JID that they gave
 	refused    map[string]bool
+	taps       map[string]func() io.Writer
 	changed    chan struct{} // closed when components has changed
 	rosters    rosters
 }
@@ -57,6 +60,7 @@ func New(secrets map[string]string) (*Server, error) {
 		accounts:   map[stanza.JID][]*Client{},
 		clients:    map[stanza.JID]*Client{},
 		refused:    map[string]bool{},
+		taps:       map[string]func() io.Writer{},
 		changed:    make(chan struct{}),
 		rosters:    rosters{grants: map[string]grant{}, items: map[stanza.JID]map[string]*stanza.Element{}},
 	}
@@ -113,6 +117,25 @@ func (s *Server) Refuse(domain string, on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refused[domain] = on
+}
+
+// Tap copies all that a component writes after its handshake, connection by connection: to is asked for a writer for each that begins
+// from now on. The writer is called from one goroutine at a time, before what it gets is routed.
+func (s *Server) Tap(domain string, to func() io.Writer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.taps[domain] = to
+}
+
+// tapped is in, with a copy for who taps.
+func (s *Server) tapped(domain string, in *bufio.Reader) *bufio.Reader {
+	s.mu.RLock()
+	to := s.taps[domain]
+	s.mu.RUnlock()
+	if to == nil {
+		return in
+	}
+	return bufio.NewReaderSize(io.TeeReader(in, to()), 64<<10)
 }
 
 // Mute stops reading from and writing to a component while its connection stays: nothing that it sends after Mute
