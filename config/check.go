@@ -81,7 +81,10 @@ func (k *checker) links() {
 	for i, host := range front.WriteTo {
 		front.WriteTo[i] = k.domain("front.write_to", host, "customers.example")
 	}
-	for _, key := range []string{"customers", "write_to"} {
+	if n := front.Messages; n < 0 || n > 100_000 {
+		k.fault("front.messages", "write how many messages a customer may send a minute, 1 to 100000, or 0 for as many as he likes")
+	}
+	for _, key := range []string{"customers", "write_to", "messages"} {
 		if k.given[join("desk", key)] {
 			k.fault(join("desk", key), "only [front] has customers: move it there")
 		}

@@ -71,6 +71,8 @@ type Link struct {
 	Customers []string `toml:"customers"`
 	// Front only: domains to whose accounts agents may write first. To others only after they have written.
 	WriteTo []string `toml:"write_to"`
+	// Front only: how many messages a customer may send a minute, 1 to 100000; 0 is as many as he likes. Default 60.
+	Messages int `toml:"messages"`
 }
 
 // Person is one [[agent]].
@@ -194,7 +196,7 @@ func parse(text, dir string, env func(string) (string, bool), mode fs.FileMode) 
 	}
 	c := &Config{
 		Data:        "frontdesk.db",
-		Front:       Link{Name: "Help desk"},
+		Front:       Link{Name: "Help desk", Messages: 60},
 		Desk:        Link{Name: "Desk"},
 		Times:       Times{Grace: time.Minute, Answer: time.Minute, CoolDown: 5 * time.Minute, HandOver: 2 * time.Minute, LongWait: 5 * time.Minute, Retire: 720 * time.Hour, Key: 2160 * time.Hour},
 		Log:         "info",

@@ -52,7 +52,7 @@ host = "web.example"
 	both := []string{"anna@agents.example", "bob@agents.example"}
 	want := &Config{
 		Data: "/etc/frontdesk/frontdesk.db",
-		Front: Link{Domain: "help.customers.example", Server: "127.0.0.1:5347", Secret: "a", Name: "Help desk",
+		Front: Link{Domain: "help.customers.example", Server: "127.0.0.1:5347", Secret: "a", Name: "Help desk", Messages: 60,
 			Customers: []string{"customers.example", "web.example"}},
 		Desk: Link{Domain: "desk.agents.example", Server: "127.0.0.1:5347", Secret: "b", Name: "Desk"},
 		Queues: []Queue{{Name: "support", Title: "support", Agents: both, Everybody: true,
@@ -513,7 +513,7 @@ func TestExample(t *testing.T) {
 	paths := keys("", reflect.TypeFor[Config]())
 	sections := lineNumbers(comment.ReplaceAllString(Example, "$1"))
 	for _, path := range paths {
-		if place := strings.NewReplacer("queue.", "queue[1].", "agent.", "agent[1].").Replace(path); sections[place] == 0 && path != "desk.customers" && path != "desk.write_to" {
+		if place := strings.NewReplacer("queue.", "queue[1].", "agent.", "agent[1].").Replace(path); sections[place] == 0 && !slices.Contains([]string{"desk.customers", "desk.write_to", "desk.messages"}, path) {
 			t.Errorf("the example has no %s", path)
 		}
 		if key := path[strings.LastIndexByte(path, '.')+1:]; !strings.Contains(string(page), "| `"+key+"` |") {

@@ -31,7 +31,7 @@ func (c *Config) Renew(next *Config) (merged *Config, changed, later []string) {
 
 	merged = next.Clone()
 	front := c.Front
-	front.Name, front.Customers, front.WriteTo = next.Front.Name, slices.Clone(next.Front.Customers), next.Front.WriteTo
+	front.Name, front.Customers, front.WriteTo, front.Messages = next.Front.Name, slices.Clone(next.Front.Customers), next.Front.WriteTo, next.Front.Messages
 	if c.Web.Host != "" && !slices.Contains(front.Customers, c.Web.Host) {
 		front.Customers = append(front.Customers, c.Web.Host)
 	}

@@ -39,6 +39,7 @@ domain = %q
 server = %q
 secret = "f"
 customers = [%q]
+messages = 0
 [desk]
 domain = %q
 server = %[2]q

@@ -67,6 +67,7 @@ domain = %q
 server = %q
 secret = "f"
 customers = [%q, %q]
+messages = 0
 [desk]
 domain = %q
 server = %q

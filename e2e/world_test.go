@@ -47,6 +47,7 @@ type world struct {
 	conf     *atomic.Value // the queues, agents and what follows in the configuration file, a string
 	top      string        // and what goes before all that
 	more     string        // and what goes into [web]
+	messages int           // that a customer may send a minute; 0: as many as he likes
 	log      io.Writer     // also gets what the desk logs, or nil
 
 	cfg   *config.Config
@@ -146,13 +147,14 @@ server = %q
 secret = "f"
 customers = [%q]
 write_to = ["customers.localhost"]
+messages = %d
 [desk]
 domain = %q
 server = %q
 secret = "d"
 %s
 %s
-`, filepath.Join(w.dir, "desk.db"), w.top, frontDomain, w.front, customersHost, deskDomain, w.desk, w.conf.Load(), w.web()+"\n"+w.more)
+`, filepath.Join(w.dir, "desk.db"), w.top, frontDomain, w.front, customersHost, w.messages, deskDomain, w.desk, w.conf.Load(), w.web()+"\n"+w.more)
 }
 
 // configure changes the part of the configuration file that dialogues may change.

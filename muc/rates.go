@@ -27,8 +27,8 @@ var (
 	errStop   = stanza.Error{Type: "wait", Condition: "policy-violation", Text: "You send too much. Stop for an hour."}
 )
 
-// rates are buckets by sender: burst at once, then one every so often. Who was not heard of for longest is forgotten first.
-type rates struct {
+// Rates are buckets by sender: burst at once, then one every so often. Who was not heard of for longest is forgotten first.
+type Rates struct {
 	burst      int
 	every      time.Duration
 	young, old map[string]*bucket
@@ -40,11 +40,12 @@ type bucket struct {
 	until   time.Time // nothing is taken
 }
 
-func newRates(burst int, every time.Duration) rates {
-	return rates{burst: burst, every: every, young: map[string]*bucket{}}
+// NewRates returns buckets of burst that refill one every so often. They remember 2*maxRates senders at most, and belong to one goroutine.
+func NewRates(burst int, every time.Duration) Rates {
+	return Rates{burst: burst, every: every, young: map[string]*bucket{}}
 }
 
-func (r *rates) of(who string) *bucket {
+func (r *Rates) of(who string) *bucket {
 	b := r.young[who]
 	if b != nil {
 		return b
@@ -59,8 +60,8 @@ func (r *rates) of(who string) *bucket {
 	return b
 }
 
-// take reports whether who sends something may do so now. n, at most burst, is how much of the bucket it fills.
-func (r *rates) take(who string, n int, now time.Time) bool {
+// Take reports whether who sends something may do so now. n, at most burst, is how much of the bucket it fills.
+func (r *Rates) Take(who string, n int, now time.Time) bool {
 	b := r.of(who)
 	if !b.full.After(now) {
 		b.full, b.strikes = now, 0
@@ -80,7 +81,7 @@ func (st *step) calm() bool {
 	if st.room != nil {
 		heard = max(heard, len(st.room.sessions))
 	}
-	return st.s.presences.take(string(st.from.Bare()), heard, st.now)
+	return st.s.presences.Take(string(st.from.Bare()), heard, st.now)
 }
 
 // heard reports whether the stanza is looked at at all. It is not of a stranger who floods: he is told to wait, then to stop, and
@@ -98,7 +99,7 @@ func (st *step) heard() bool {
 			st.refuse(errStop)
 		}
 		return false
-	case s.strangers.take(string(who), 1, st.now) && s.domains.take(who.Domain(), 1, st.now):
+	case s.strangers.Take(string(who), 1, st.now) && s.domains.Take(who.Domain(), 1, st.now):
 		return true
 	case st.in.Local == "presence" && typ != "":
 		return false

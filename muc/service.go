@@ -29,7 +29,7 @@ type Service struct {
 	nicks    map[string]string
 	tombs    tombs
 
-	strangers, domains, presences rates
+	strangers, domains, presences Rates
 }
 
 // people takes over who may do what in the service as a whole.
@@ -78,9 +78,9 @@ func New(cfg Config, salt []byte) *Service {
 		nicks:    map[string]string{},
 		tombs:    tombs{byName: map[string]tomb{}},
 
-		strangers: newRates(strangerBurst, strangerEvery),
-		domains:   newRates(domainBurst, domainEvery),
-		presences: newRates(presenceBurst, presenceEvery),
+		strangers: NewRates(strangerBurst, strangerEvery),
+		domains:   NewRates(domainBurst, domainEvery),
+		presences: NewRates(presenceBurst, presenceEvery),
 	}
 	s.people(cfg)
 	if s.limit == 0 {

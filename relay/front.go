@@ -23,6 +23,9 @@ func (r *Relay) fromFront(s *stanza.Element) {
 	if from == "" || from.Domain() == r.front.domain || from.Domain() == r.back.domain || to.Domain() != r.front.domain {
 		return
 	}
+	if !r.heard(s) {
+		return
+	}
 	q := r.queues[to.Local()]
 	if q == nil {
 		r.frontDomain(s)
@@ -77,6 +80,8 @@ func (r *Relay) customerMessage(q *queue, s *stanza.Element) {
 		r.cannotRead(q, c, s)
 	case m.tooLong():
 		r.send(r.front, r.inWords(errTooLong, q.texts, wanted(c, s), "too_long").Reply(s))
+	case c == nil && m.Body != "" && !r.newcomer(s.From()):
+		r.slower(s)
 	case m.hasWords():
 		r.customerWrote(q, c, s.From(), m)
 	default:
@@ -94,6 +99,9 @@ func (r *Relay) cannotRead(q *queue, c *customer, s *stanza.Element) {
 			}
 			t.tell("encrypted")
 		}
+	}
+	if c == nil && !r.rates.unread.Take(string(s.From().Bare()), 1, r.now) {
+		return
 	}
 	v := q.texts.In(wanted(c, s))
 	m := stanza.New("", "message", "type", "chat", "id", rand.Text()).Add(stanza.Text("", "body", v.Say("encrypted"))).SetLang(v.Lang)

@@ -95,6 +95,10 @@ func (r *Relay) lets(from stanza.JID, m *intake) bool {
 
 // enters brings what somebody wrote to a queue, and tells him so.
 func (r *Relay) enters(c *customer, s *stanza.Element, q *queue, m *intake) {
+	if c == nil && !r.newcomer(s.From()) {
+		r.slower(s)
+		return
+	}
 	v := q.texts.In(wanted(c, s))
 	r.sayAtDoor(s, &words{Lang: v.Lang, Body: v.Say("menu_chosen", "queue", q.title, "address", string(r.queueJID(q.name)))})
 	r.customerWrote(q, c, s.From(), m)

@@ -56,6 +56,10 @@ func (r *Relay) claim(q *queue, s, el *stanza.Element) {
 	var n uint64
 	if !r.row(tableKey, claim.Key, &n) {
 		if r.customerOf(s.From()) == nil {
+			if !r.newcomer(s.From()) {
+				r.send(r.front, errCrowded.Reply(s))
+				return
+			}
 			r.put(tableClaim, string(s.From().Bare()), claim)
 			r.expect(&claim, s.From())
 		}

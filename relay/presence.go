@@ -179,6 +179,9 @@ func (r *Relay) watch(q *queue, jid stanza.JID, subscribed bool) {
 	if old, ok := q.watchers[jid]; ok && old == subscribed || len(q.watchers) >= maxWatchers {
 		return
 	}
+	if _, known := q.watchers[jid]; !known && r.customerOf(jid) == nil && !r.newcomer(jid) {
+		return // he is told how things stand now, and not when that changes
+	}
 	jid = stanza.JID(strings.Clone(string(jid)))
 	q.watchers[jid] = subscribed
 	r.put(tableWatch, q.name+"\x00"+string(jid), watchRow{subscribed, r.now})

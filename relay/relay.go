@@ -77,7 +77,8 @@ type Relay struct {
 	orders        []order
 	texts         *texts.Set // of what belongs to no queue
 	visitors      visitors
-	doors         map[stanza.JID]*doorway        // who was asked which queue he means
+	doors         map[stanza.JID]*doorway // who was asked which queue he means
+	rates         rates
 	expected      map[string][]livePage          // key → pages of who is signed in and has not written yet, at most maxExpected
 	retireAt      time.Time                      // when customers who cannot come back are looked for next
 	keepAt        time.Time                      // when a piece of the log is gone through for old words next

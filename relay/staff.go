@@ -134,6 +134,9 @@ func (r *Relay) employ(cfg *config.Config) {
 	r.cfg = cfg
 	r.public.Store(cfg)
 	r.texts = texts.New(cfg.Language, cfg.Texts)
+	if len(r.order) == 0 || r.rates.messages != cfg.Front.Messages {
+		r.rates.settle(cfg.Front.Messages)
+	}
 	r.staff = make(map[string]*config.Person, len(cfg.Agents))
 	for i := range cfg.Agents {
 		r.staff[cfg.Agents[i].JID] = &cfg.Agents[i]

@@ -174,7 +174,7 @@ func startDesk(toml, dir string) (r *relay.Relay, stop func(), err error) {
 
 func deskTOML(data, front, desk string, agents, capacity int) string {
 	var toml strings.Builder
-	fmt.Fprintf(&toml, "data = %q\n[front]\ndomain = %q\nserver = %q\nsecret = \"f\"\ncustomers = [\"customers.localhost\"]\n[desk]\ndomain = %q\nserver = %q\nsecret = \"d\"\n[[queue]]\nname = \"support\"\n[web]\nlisten = \"\"\n",
+	fmt.Fprintf(&toml, "data = %q\n[front]\ndomain = %q\nserver = %q\nsecret = \"f\"\ncustomers = [\"customers.localhost\"]\nmessages = 0\n[desk]\ndomain = %q\nserver = %q\nsecret = \"d\"\n[[queue]]\nname = \"support\"\n[web]\nlisten = \"\"\n",
 		data, frontDomain, front, deskDomain, desk)
 	for n := range agents {
 		fmt.Fprintf(&toml, "[[agent]]\njid = \"a%d@%s\"\nname = \"Agent %d\"\ncapacity = %d\n", n, agentsHost, n, capacity)
