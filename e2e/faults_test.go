@@ -27,15 +27,7 @@ type program struct {
 	binary string
 	desk   *child.Process
 	starts int
-}
-
-// built is the daemon's binary; it lives as long as the test.
-func built(t *testing.T) string {
-	binary := filepath.Join(t.TempDir(), "frontdesk")
-	if out, err := exec.Command("go", "build", "-o", binary, "frontdesk").CombinedOutput(); err != nil {
-		t.Fatalf("building frontdesk: %v\n%s", err, out)
-	}
-	return binary
+	began  time.Time // of the present run
 }
 
 // newProgram starts the daemon.
@@ -53,6 +45,7 @@ func (p *program) path(name string) string { return filepath.Join(p.dir, name) }
 // run starts it.
 func (p *program) run() {
 	p.starts++
+	p.began = time.Now()
 	var err error
 	p.desk, err = child.Start(exec.Command(p.binary, "run", "--config", p.path("frontdesk.toml")), p.path(fmt.Sprintf("desk-%d.log", p.starts)))
 	must(p.t, err)
@@ -174,7 +167,7 @@ func (k *talk) acknowledged(id string) {
 // ask is answered between two batches; the links stay up, and it is said once. Afterwards all is as before.
 func TestSlowDisk(t *testing.T) {
 	t.Parallel()
-	p := newProgram(t, built(t))
+	p := newProgram(t, build(t))
 	k := newTalk(p)
 	k.acknowledged(k.write())
 	mend := p.inject("fdatasync:delay_enter=2s")
@@ -216,7 +209,7 @@ func TestSlowDisk(t *testing.T) {
 // acknowledged, and what it did not comes in once, however often it is sent.
 func TestFailingDisk(t *testing.T) {
 	t.Parallel()
-	binary := built(t)
+	binary := build(t)
 	for _, c := range []struct {
 		name, inject, says, todo string
 	}{

@@ -13,7 +13,6 @@ import (
 // cannot say anything meanwhile.
 const (
 	slowDisk  = time.Second      // a batch under way for longer is told of, and counted
-	tellAgain = time.Minute      // at most that often
 	stuckDisk = 20 * time.Second // a batch under way for longer makes the desk unhealthy
 )
 
@@ -23,7 +22,7 @@ type disk struct {
 	file  string
 	epoch time.Time
 	began atomic.Int64 // nanoseconds: when the batch under way was handed over; 0: none is
-	told  atomic.Int64 // nanoseconds: when it was last said that it is slow; 0: never
+	told  seldom
 
 	took time.Duration // in all; the loop's own, as is slow
 	slow uint64        // batches
@@ -46,8 +45,7 @@ func (d *disk) keep(s *store.Store, next uint64, b store.Batch) error {
 
 // tell says that the disk is slow, unless it has been said lately.
 func (d *disk) tell(began time.Duration) {
-	last := d.told.Load()
-	if last != 0 && began-time.Duration(last) < tellAgain || !d.told.CompareAndSwap(last, int64(began)) {
+	if !d.told.now(began) {
 		return
 	}
 	d.log.Warn("the disk is slow: everybody waits until it has taken what was said", "file", d.file, "longer_than", slowDisk)

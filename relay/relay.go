@@ -58,6 +58,7 @@ type Relay struct {
 
 	store *store.Store
 	disk  *disk
+	shed  seldom // the log says that something is
 	desk  *dispatch.Desk
 	rooms *muc.Service
 	ids   ids
@@ -190,7 +191,7 @@ func New(cfg *config.Config, o Options) (*Relay, error) {
 }
 
 func (r *Relay) newSide(name string, cfg *config.Link, o Options) (*side, error) {
-	s := &side{name: name, domain: cfg.Domain}
+	s := &side{name: name, domain: cfg.Domain, customers: name == "front"}
 	var cursor uint64
 	r.row(tableMeta, "cursor/"+name, &cursor)
 	s.acked, s.saved, s.sent = cursor, cursor, cursor
@@ -204,7 +205,7 @@ func (r *Relay) newSide(name string, cfg *config.Link, o Options) (*side, error)
 	}
 	var err error
 	s.link, err = component.New(lc, func(e component.Event) {
-		r.inbox.put(event{side: s, Event: e})
+		r.came(s, e)
 	})
 	return s, err
 }

@@ -19,6 +19,7 @@ type link interface {
 // side is one link and how far the log has gone out on it.
 type side struct {
 	name, domain string
+	customers    bool // theirs, not the agents'
 	link         link
 	up           bool
 	live         bool   // up, and everything up to the last commit has been handed over

@@ -45,6 +45,7 @@ func (r *Relay) publish() {
 	} else if !r.wasReady {
 		m.health = errors.New("starting")
 	}
+	waiting, bytes, dropped, refused := r.inbox.figures()
 	c, st := r.desk.Counts(), r.store.Stats()
 	for name, v := range map[string]float64{
 		"conversations_open": float64(c.Open), "conversations_waiting": float64(c.Waiting),
@@ -59,6 +60,10 @@ func (r *Relay) publish() {
 		"log_commit_seconds_total":      r.disk.took.Seconds(),
 		"log_commits_slow_total":        float64(r.disk.slow),
 		"file_bytes":                    float64(st.FileSize),
+		"inbox_waiting":                 float64(waiting),
+		"inbox_bytes":                   float64(bytes),
+		"inbox_passed_over_total":       float64(dropped),
+		"inbox_refused_total":           float64(refused),
 	} {
 		m.values[name] = v
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A value of the log bucket, format 1:
+// A value of the log bucket, formats 1 and 2:
 //
 //	flags    1 byte   bit 0: has content; bits 1 to 4: has sums, all of them or none; the others are zero
 //	side     1 byte
