@@ -29,6 +29,7 @@ type client struct {
 	more  chan struct{} // closed and replaced whenever something comes
 	sent  int
 	gone  bool
+	keyed func(key string)                 // for a customer's client: called with the key of a page that it is given
 	leak  func(format string, args ...any) // for a customer's client: called where something of the inside reached it
 }
 
@@ -49,6 +50,9 @@ func (c *client) take(s *stanza.Element) {
 	if event := s.Child("http://jabber.org/protocol/pubsub#event", "event"); event != nil { // scripts see it as that
 		c.file(event.Set("from", s.Attr("from")))
 		return
+	}
+	if claim := s.Child(nsClaim, "claim"); claim != nil && c.keyed != nil {
+		c.keyed(claim.Attr("key"))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -278,6 +278,7 @@ func (d *dialogue) login(name string) {
 	}
 	if isCustomer(name) {
 		c.leak = d.t.Errorf
+		c.keyed = func(key string) { d.w.diaryOf().keeps("the key of "+name+"'s page", key) }
 	}
 	d.who[name] = c
 	d.names[name], d.names[name+"-bare"] = string(c.jid), string(c.jid.Bare())

@@ -44,13 +44,21 @@ func (p *program) path(name string) string { return filepath.Join(p.dir, name) }
 
 // run starts it.
 func (p *program) run() {
+	p.diaryOf()
 	p.starts++
 	p.began = time.Now()
 	var err error
 	p.desk, err = child.Start(exec.Command(p.binary, "run", "--config", p.path("frontdesk.toml")), p.path(fmt.Sprintf("desk-%d.log", p.starts)))
 	must(p.t, err)
 	desk := p.desk
-	p.t.Cleanup(func() { desk.Kill() })
+	p.t.Cleanup(func() {
+		desk.Kill()
+		text, err := os.ReadFile(desk.Log())
+		must(p.t, err)
+		for line := range strings.Lines(string(text)) {
+			p.diaryOf().Write([]byte(line))
+		}
+	})
 }
 
 // logged is what it has said since its last start.

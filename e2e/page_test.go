@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"html"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -31,7 +30,7 @@ func TestPage(t *testing.T) {
 			shop := newShop(t, w.public)
 			serve := func() {
 				w.cfg.Web.Origins = []string{shop}
-				h := web.New(w.cfg, w.relay, slog.New(slog.DiscardHandler))
+				h := web.New(w.cfg, w.relay, w.logger())
 				site.Store(&h)
 			}
 			serve()

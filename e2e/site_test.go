@@ -44,7 +44,7 @@ func newSite(t *testing.T, binary, kind string, l load) *site {
 	s.server, err = serverKinds[kind](t.Context(), servers.Options{
 		Dir: filepath.Join(s.dir, "server"), PlainAuth: true,
 		Customers: customersHost, Confine: []string{frontDomain}, Accounts: []string{agentsHost, peopleHost},
-		Components: []servers.Component{{Domain: frontDomain, Secret: "f"}, {Domain: deskDomain, Secret: "d"}},
+		Components: []servers.Component{{Domain: frontDomain, Secret: frontSecret}, {Domain: deskDomain, Secret: deskSecret}},
 	})
 	must(t, err)
 	t.Cleanup(func() { s.server.Stop() })
@@ -65,18 +65,18 @@ data = "desk.db"
 [front]
 domain = %q
 server = %q
-secret = "f"
+secret = %q
 customers = [%q, %q]
 messages = 0
 [desk]
 domain = %q
 server = %q
-secret = "d"
+secret = %q
 [[queue]]
 name = "support"
 %s[web]
 listen = ""
-`, frontDomain, s.wires[0].addr(), customersHost, peopleHost, deskDomain, s.wires[1].addr(), staff), 0o600))
+`, frontDomain, s.wires[0].addr(), frontSecret, customersHost, peopleHost, deskDomain, s.wires[1].addr(), deskSecret, staff), 0o600))
 	must(t, s.start())
 	t.Cleanup(func() { s.desk.Kill() })
 	return s
@@ -489,7 +489,7 @@ func (s *site) checkComplaints(t *testing.T) {
 		text, err := os.ReadFile(s.log(i + 1))
 		must(t, err)
 		for line := range strings.Lines(string(text)) {
-			if strings.Contains(line, "level=ERROR") || strings.Contains(line, "panic") {
+			if strings.Contains(line, "level=ERROR") || strings.Contains(line, "panic") || strings.Contains(line, frontSecret) || strings.Contains(line, deskSecret) {
 				t.Errorf("start %d: %s", i+1, line)
 			}
 		}

@@ -27,12 +27,14 @@ func (w *world) believeSite() (sign func(sub, name string, now time.Time) string
 	secret := strings.Repeat("site", 10)
 	file := filepath.Join(w.dir, "users.secret")
 	must(w.t, os.WriteFile(file, []byte(secret+"\n"), 0o600))
+	w.diaryOf().keeps("the site's secret", secret)
 	w.more = "users_secret_file = \"" + file + "\""
 	return func(sub, name string, now time.Time) string {
 		text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
 			"sub": sub, "name": name, "email": sub + "@shop.example", "exp": now.Add(time.Hour).Unix(),
 		}).SignedString([]byte(secret))
 		must(w.t, err)
+		w.diaryOf().keeps("a token of "+sub, text)
 		return text
 	}
 }

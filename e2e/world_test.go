@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,6 +47,7 @@ type world struct {
 	top      string        // and what goes before all that
 	more     string        // and what goes into [web]
 	messages int           // that a customer may send a minute; 0: as many as he likes
+	diary    *diary        // everything that the desk logs
 	log      io.Writer     // also gets what the desk logs, or nil
 
 	cfg   *config.Config
@@ -66,7 +66,7 @@ func newFake(t *testing.T) *world {
 
 // prepareFake is newFake without a desk yet, its file in dir.
 func prepareFake(t *testing.T, dir string) *world {
-	srv, err := fakeserver.New(map[string]string{frontDomain: "f", deskDomain: "d"})
+	srv, err := fakeserver.New(map[string]string{frontDomain: frontSecret, deskDomain: deskSecret})
 	must(t, err)
 	t.Cleanup(srv.Close)
 	w := &world{t: t, conf: usual(), front: srv.Addr(), desk: srv.Addr(), fake: srv, clock: newManual(), dir: dir}
@@ -91,12 +91,7 @@ func (w *world) launch() {
 	cfg, err := w.load()
 	must(w.t, err)
 	w.cfg = cfg
-	var log io.Writer = testLog{w.t}
-	level := slog.LevelWarn
-	if w.log != nil {
-		log, level = io.MultiWriter(log, w.log), slog.LevelInfo
-	}
-	o := relay.Options{Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})), Load: w.load, MinWait: 10 * time.Millisecond, MaxWait: 200 * time.Millisecond}
+	o := relay.Options{Log: w.logger(), Load: w.load, MinWait: 10 * time.Millisecond, MaxWait: 200 * time.Millisecond}
 	if w.clock != nil {
 		o.Clock = w.clock
 	}
@@ -144,17 +139,17 @@ data = %q
 [front]
 domain = %q
 server = %q
-secret = "f"
+secret = %q
 customers = [%q]
 write_to = ["customers.localhost"]
 messages = %d
 [desk]
 domain = %q
 server = %q
-secret = "d"
+secret = %q
 %s
 %s
-`, filepath.Join(w.dir, "desk.db"), w.top, frontDomain, w.front, customersHost, w.messages, deskDomain, w.desk, w.conf.Load(), w.web()+"\n"+w.more)
+`, filepath.Join(w.dir, "desk.db"), w.top, frontDomain, w.front, frontSecret, customersHost, w.messages, deskDomain, w.desk, deskSecret, w.conf.Load(), w.web()+"\n"+w.more)
 }
 
 // configure changes the part of the configuration file that dialogues may change.
@@ -226,8 +221,8 @@ func newReal(t *testing.T, front, desk func(context.Context, servers.Options) (*
 	t.Cleanup(release)
 	w.public = fmt.Sprintf("http://127.0.0.1:%d", port)
 	customers := servers.Options{Customers: customersHost, Confine: []string{frontDomain, uploadDomain}, Upload: uploadDomain, Public: w.public}
-	f := servers.Component{Domain: frontDomain, Secret: "f"}
-	d := servers.Component{Domain: deskDomain, Secret: "d", Rosters: true}
+	f := servers.Component{Domain: frontDomain, Secret: frontSecret}
+	d := servers.Component{Domain: deskDomain, Secret: deskSecret, Rosters: true}
 	var fs, ds *servers.Server
 	if oneServer {
 		customers.Accounts, customers.Components = []string{agentsHost}, []servers.Component{f, d}
