@@ -42,10 +42,10 @@ func writes(i int) string {
 }
 
 const (
-	alice   = "alice@home.example/phone"
-	typing  = "<message type='chat' to='support@help.localhost'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>"
-	question  = "<iq type='get' to='support@help.localhost' id='i'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"
-	bounced = "<message type='error' to='support@help.localhost' id='x'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
+	alice    = "alice@home.example/phone"
+	isTyping = "<message type='chat' to='support@help.localhost'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>"
+	question = "<iq type='get' to='support@help.localhost' id='i'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"
+	bounced  = "<message type='error' to='support@help.localhost' id='x'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
 )
 
 // TestCustomerFloods: a customer's messages are taken up to the bound, then refused in words; what needs no answer is passed over. Nobody
@@ -60,7 +60,7 @@ func TestCustomerFloods(t *testing.T) {
 	if n := g.r.next - next; n != 60 {
 		t.Errorf("%d records", n)
 	}
-	expect(t, "typing", g.counted(5, always(alice), always(typing)), "map[-:5]")
+	expect(t, "typing", g.counted(5, always(alice), always(isTyping)), "map[-:5]")
 	expect(t, "bounces", g.counted(5, always(alice), always(bounced)), "map[-:5]")
 	expect(t, "questions", g.counted(5, always(alice), always(question)), "map[w:5]")
 	expect(t, "presence", g.counted(5, always(alice), always("<presence to='support@help.localhost'/>")), "map[-:5]")
@@ -77,7 +77,7 @@ func TestCustomerFloods(t *testing.T) {
 	g.clock.now = g.clock.now.Add(time.Second)
 	expect(t, "after a second", g.counted(3, always(alice), func(i int) string { return writes(2000 + i) }), "map[A:2 P:2 R:3 w:2]")
 	g.clock.now = g.clock.now.Add(time.Minute)
-	expect(t, "typing", g.counted(610, always(alice), always(typing)), "map[-:10 G:1200]")
+	expect(t, "typing", g.counted(610, always(alice), always(isTyping)), "map[-:10 G:1200]")
 }
 
 // TestNoBound: where the configuration wants none there is none, and it may say so while the desk runs.
