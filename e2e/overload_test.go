@@ -159,6 +159,7 @@ func TestOverload(t *testing.T) {
 		all = append(all, f)
 		sending.Go(func() {
 			for n := 1; n <= floodEach; n++ {
+				p.fake.Room(frontDomain, 16<<20)
 				f.say(n)
 				f.types()
 			}
@@ -196,7 +197,7 @@ func TestOverload(t *testing.T) {
 		t.Errorf("it was said %d times:\n%s", n, p.logged())
 	}
 	if n := p.metric("link_connects_front") + p.metric("link_connects_desk"); n != 2 {
-		t.Errorf("the links came up %v times", n)
+		t.Errorf("the links came up %v times:\n%s", n, p.logged())
 	}
 	must(t, p.desk.Stop(patience))
 	checkFlood(t, p.path("desk.db"))

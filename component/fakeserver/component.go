@@ -28,9 +28,10 @@ type component struct {
 	mute   gate
 	kick   chan struct{} // capacity 1
 
-	mu   sync.Mutex
-	buf  []byte
-	shut bool // nothing more is to be written
+	mu    sync.Mutex
+	taken sync.Cond // buf was, or shut is set
+	buf   []byte
+	shut  bool // nothing more is to be written
 }
 
 // serve is the life of one connection.
@@ -48,6 +49,7 @@ func (s *Server) serve(conn net.Conn) {
 	}
 	c := &component{domain: domain, conn: conn, kick: make(chan struct{}, 1)}
 	c.mute.init()
+	c.taken.L = &c.mu
 	if s.isRefused(domain) {
 		return
 	}
@@ -168,6 +170,15 @@ func (c *component) send(e *stanza.Element) bool {
 	return true
 }
 
+// room waits until fewer bytes wait to be written, or nothing is written any more.
+func (c *component) room(bytes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.buf) >= bytes && !c.shut {
+		c.taken.Wait()
+	}
+}
+
 func (c *component) wake() {
 	select {
 	case c.kick <- struct{}{}:
@@ -180,6 +191,7 @@ func (c *component) close(end string) {
 	c.mu.Lock()
 	c.buf = append(c.buf, end...)
 	c.shut = true
+	c.taken.Broadcast()
 	c.mu.Unlock()
 	c.wake()
 }
@@ -199,6 +211,7 @@ func (c *component) write() {
 		c.mu.Lock()
 		batch, last := c.buf, c.shut
 		c.buf = spare[:0]
+		c.taken.Broadcast()
 		c.mu.Unlock()
 		if len(batch) > 0 {
 			if !c.mute.pass() {

@@ -112,6 +112,14 @@ func (s *Server) Cut(domain string) {
 	}
 }
 
+// Room waits until fewer than so many bytes wait for a component, or it is not connected. A client that sends more than a
+// component reads has it cut off in the end.
+func (s *Server) Room(domain string, bytes int) {
+	if c := s.component(domain); c != nil {
+		c.room(bytes)
+	}
+}
+
 // Refuse makes new connections fail until told otherwise: they are closed when they say who they are.
 func (s *Server) Refuse(domain string, on bool) {
 	s.mu.Lock()
