@@ -115,8 +115,6 @@ func TestPage(t *testing.T) {
 		"elsewhere":               elsewhere,
 		"signed in":               signedIn,
 		"offline":                 func(c *customer) { c.offline(nil) },
-		"offline mobile":          func(c *customer) { c.offline(args{"mobile": true}) },
-		"offline denied":          func(c *customer) { c.offline(args{"deny": true}) },
 		"offline denied mobile":   func(c *customer) { c.offline(args{"deny": true, "mobile": true}) },
 		"asleep":                  func(c *customer) { c.asleep(nil) },
 		"asleep denied mobile":    func(c *customer) { c.asleep(args{"deny": true, "mobile": true}) },

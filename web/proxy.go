@@ -53,8 +53,9 @@ type proxy struct {
 	origins []string // besides the request's own
 	limits  limits
 	doors   *doors
-	opened  *meters // sockets, by client address
-	sent    *meters // tokens, by client address
+	opened  *meters       // sockets, by client address
+	sent    *meters       // tokens, by client address
+	refused chan struct{} // whoever is told why now
 	client  *http.Client
 	log     *slog.Logger
 }
@@ -66,6 +67,7 @@ func newProxy(cfg *config.Config, log *slog.Logger) *proxy {
 		host:    cfg.Web.Host,
 		origins: cfg.Web.Origins,
 		limits:  customerLimits(),
+		refused: make(chan struct{}, 64),
 		// The server is next door: no proxy of the environment, no connection kept.
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 		log:    log,
@@ -92,13 +94,16 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	address := clientAddress(r)
 	if wait := p.opened.take(address, time.Now(), 1); wait > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(1+int(wait.Seconds())))
-		http.Error(w, "too many chats were opened", http.StatusTooManyRequests)
+		p.refuse(w, r, wait)
 		return
 	}
-	if status := p.doors.enter(address); status != 0 {
+	switch p.doors.enter(address) {
+	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "30")
-		http.Error(w, "too many chats are open", status)
+		http.Error(w, "too many chats are open", http.StatusServiceUnavailable)
+		return
+	case http.StatusTooManyRequests:
+		p.refuse(w, r, 30*time.Second)
 		return
 	}
 	defer p.doors.leave(address)
@@ -110,6 +115,21 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // Accept has answered
 	}
 	p.carry(r.Context(), browser, address)
+}
+
+// refuse answers who opens too many sockets. A page learns nothing of an HTTP status: it gets a socket, which is closed with endMany.
+// Only so many at a time, since a peer that does not close in turn is waited for for some seconds.
+func (p *proxy) refuse(w http.ResponseWriter, r *http.Request, wait time.Duration) {
+	select {
+	case p.refused <- struct{}{}:
+		defer func() { <-p.refused }()
+		if c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"xmpp"}, InsecureSkipVerify: true}); err == nil {
+			c.Close(endMany.code, endMany.reason)
+		}
+	default:
+		w.Header().Set("Retry-After", strconv.Itoa(1+int(wait.Seconds())))
+		http.Error(w, "too many chats are open", http.StatusTooManyRequests)
+	}
 }
 
 // allowed holds for a page of our own host, as the browser names it, and for

@@ -20,6 +20,7 @@ var (
 	endStop  = end{websocket.StatusGoingAway, "restarting"}
 	endDown  = end{websocket.StatusTryAgainLater, "try again later"}
 	endQuiet = end{websocket.StatusPolicyViolation, "nothing was heard in time"}
+	endMany  = end{4029, "too many chats"} // of the address; the page knows the number
 	endText  = end{websocket.StatusUnsupportedData, "frames are text"}
 )
 

@@ -16,6 +16,7 @@ const RECEIPT_MS = 15_000; // for the receipt of a message, then all is synchron
 const QUIET_MS = 45_000; // without a stanza, then we ask whether anybody is there
 const WAKE_MS = 5_000; // for an answer when the visitor is back: what slept is mostly dead
 const RETRY_MS = [1_000, 30_000]; // first and longest wait before the next attempt
+const MANY = 4029; // the code of a socket that is one too many of our address
 const STEADY_MS = 10_000; // a session that lasted so long was no failure
 const PAGE = 50; // messages of the archive at a time
 const PAGES_MAX = 40; // that one synchronisation fetches
@@ -74,7 +75,7 @@ export class Link {
 
   /** connect opens a connection, unless one is open or opening. */
   connect() {
-    if (this.#end.signal.aborted || !['idle', 'waiting', 'parked'].includes(this.#phase)) return;
+    if (this.#end.signal.aborted || !['idle', 'waiting', 'crowded', 'parked'].includes(this.#phase)) return;
     this.#enter('login');
     const url = new URL('../xmpp-websocket', location.href);
     url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -88,7 +89,12 @@ export class Link {
       else if ([S.CONNFAIL, S.AUTHFAIL, S.DISCONNECTED, S.ERROR, S.CONNTIMEOUT].includes(status)) this.#lost(conn);
     });
     // Strophe says nothing of a socket that is closed in order before the login is through.
-    conn._proto.socket?.addEventListener('close', () => this.#lost(conn));
+    conn._proto.socket?.addEventListener('close', (/** @type {CloseEvent} */ e) => {
+      this.#lost(conn);
+      if (e.code !== MANY || this.#phase !== 'waiting') return;
+      this.#enter('crowded');
+      this.#after('retry', RETRY_MS[1] * (1 + Math.random()), () => this.connect());
+    });
   }
 
   /** post sends a message of the outbox now, if it can. @param {Out} message */

@@ -74,7 +74,7 @@ declare namespace Frontdesk {
     reactionsPage?: number; ownPage?: number;
   }
   type What = 'new' | 'changed' | 'gone';
-  type Phase = 'idle' | 'login' | 'sync' | 'ready' | 'unreachable' | 'waiting' | 'parked';
+  type Phase = 'idle' | 'login' | 'sync' | 'ready' | 'unreachable' | 'waiting' | 'crowded' | 'parked';
 
   /** Where a thread's archive has been read to: ids of the newest and the oldest message fetched. */
   interface Place { archived: string; earliest: string; pages: number }

@@ -56,8 +56,9 @@ export class Uploads {
       await put(request, slot, file, part => { bar.value = part; });
       this.#done(slot.get);
     } catch (error) {
-      const most = /^max (\d+)/.exec(/** @type {Error} */ (error).message);
-      if (box.isConnected) this.#notice(most ? fill(T.tooBig, { name, size: `${Math.floor(Number(most[1]) / 1e5) / 10} MB` }) : fill(T.notUploaded, { name }));
+      const { message } = /** @type {Error} */ (error);
+      const most = /^max (\d+)/.exec(message);
+      if (box.isConnected) this.#notice(most ? fill(T.tooBig, { name, size: `${Math.floor(Number(most[1]) / 1e5) / 10} MB` }) : fill(message === '429' ? T.uploadLater : T.notUploaded, { name }));
     }
     box.remove();
   }

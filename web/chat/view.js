@@ -11,7 +11,7 @@ const EMOJI = '😀 😄 😁 😅 😂 🙂 😉 😊 😍 😘 😋 😎 🤔 
 /** @type {Record<string, string>} */
 const SHOW_TEXT = { chat: T.here, dnd: T.busy, xa: T.nobody };
 /** @type {Record<string, string>} */
-const PHASE_TEXT = { login: T.connecting, sync: T.connecting, waiting: T.offline, unreachable: T.unreachable, parked: T.parked };
+const PHASE_TEXT = { login: T.connecting, sync: T.connecting, waiting: T.offline, unreachable: T.unreachable, crowded: T.crowded, parked: T.parked };
 
 // Where a keyboard would cover half of the page, it comes when asked for.
 const fine = matchMedia('(pointer: fine)');
