@@ -72,6 +72,8 @@ messages = 0
 domain = %q
 server = %q
 secret = %q
+[times]
+answer = "1h" # else a long silence gives conversations to others, and their owners' answers are refused
 [[queue]]
 name = "support"
 %s[web]
