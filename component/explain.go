@@ -2,6 +2,7 @@ package component
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -39,9 +40,15 @@ func (c *Config) dialError(err error) error {
 func (c *Config) tlsError(err error) error {
 	var record tls.RecordHeaderError
 	var cert *tls.CertificateVerificationError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
 	switch {
 	case errors.As(err, &record):
 		return fmt.Errorf("%s: %s does not speak TLS: set [%s] tls = false, or switch TLS on for the server's component port: %w", c.Name, c.Address, c.Name, err)
+	case errors.As(err, &name):
+		return fmt.Errorf("%s: the certificate of %s is for another name: correct [%s] server to one that is in it, or have it made for this one: %w", c.Name, c.Address, c.Name, err)
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return fmt.Errorf("%s: the certificate of %s has expired or is not valid yet: renew it, or set the clock: %w", c.Name, c.Address, err)
 	case errors.As(err, &cert):
 		return fmt.Errorf("%s: the certificate of %s is not trusted: set [%s] tls_ca to its authority, and server to a name in it: %w", c.Name, c.Address, c.Name, err)
 	case timedOut(err):

@@ -133,7 +133,10 @@ func TestTry(t *testing.T) {
 		change(&cfg)
 		return cfg
 	}
-	authority, front := tlsFront(t, server.Addr())
+	authority, front := tlsFront(t, server.Addr(), func(*x509.Certificate) {})
+	strange, elsewhere := tlsFront(t, server.Addr(), func(c *x509.Certificate) { c.IPAddresses, c.DNSNames = nil, []string{"xmpp.other.example"} })
+	old, expired := tlsFront(t, server.Addr(), func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Hour) })
+	young, early := tlsFront(t, server.Addr(), func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) })
 	busy := config(server.Addr())
 	busy.Domain, busy.Secret = other, "s2"
 	rec := newRecorder()
@@ -146,7 +149,7 @@ func TestTry(t *testing.T) {
 		want string // in the error; "" for none
 	}{
 		{"all is well", config(server.Addr()), ""},
-		{"TLS", with(func(c *Config) { c.Address, c.TLS = front, &tls.Config{RootCAs: authority} }), ""},
+		{"TLS", with(func(c *Config) { c.Address, c.TLS = front, authority }), ""},
 		{"wrong secret", with(func(c *Config) { c.Secret = "s2" }), "desk: the server refused the secret for desk.agents.example: make [desk] secret the same as"},
 		{"unknown host", with(func(c *Config) { c.Domain = "nobody.example" }), "the server knows no component nobody.example: add it to the server's config, or correct [desk] domain"},
 		{"conflict", busy, "somebody else is connected as help.customers.example"},
@@ -155,6 +158,10 @@ func TestTry(t *testing.T) {
 		{"hangs up", with(func(c *Config) { c.Address = answering(t, "\x00") }), "closed the connection in the handshake"},
 		{"no TLS there", with(func(c *Config) { c.Address = answering(t, "<stream/>"); c.TLS = &tls.Config{} }), "does not speak TLS: set [desk] tls = false"},
 		{"TLS by nobody we know", with(func(c *Config) { c.Address, c.TLS = front, &tls.Config{} }), "is not trusted: set [desk] tls_ca"},
+		{"TLS by another authority", with(func(c *Config) { c.Address, c.TLS = front, strange }), "is not trusted: set [desk] tls_ca"},
+		{"TLS of another name", with(func(c *Config) { c.Address, c.TLS = elsewhere, strange }), "is for another name: correct [desk] server"},
+		{"TLS expired", with(func(c *Config) { c.Address, c.TLS = expired, old }), "has expired or is not valid yet: renew it, or set the clock"},
+		{"TLS not valid yet", with(func(c *Config) { c.Address, c.TLS = early, young }), "has expired or is not valid yet"},
 		{"TLS, but we do not", with(func(c *Config) { c.Address = front }), "closed the connection in the handshake: is this the component port (often 5347)? Correct [desk] server or tls"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -213,8 +220,8 @@ func listen(t *testing.T, each func(net.Conn)) string {
 	return listener.Addr().String()
 }
 
-// tlsFront is a TLS port in front of addr, with a certificate of an authority of its own.
-func tlsFront(t *testing.T, addr string) (*x509.CertPool, string) {
+// tlsFront is a TLS port in front of addr, with a certificate of an authority of its own, good or changed.
+func tlsFront(t *testing.T, addr string, change func(*x509.Certificate)) (*tls.Config, string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -224,6 +231,7 @@ func tlsFront(t *testing.T, addr string) (*x509.CertPool, string) {
 		SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true,
 		NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
+	change(template)
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -235,7 +243,7 @@ func tlsFront(t *testing.T, addr string) (*x509.CertPool, string) {
 	pool := x509.NewCertPool()
 	pool.AddCert(cert)
 	cfg := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
-	return pool, listen(t, func(conn net.Conn) {
+	return &tls.Config{RootCAs: pool}, listen(t, func(conn net.Conn) {
 		secure := tls.Server(conn, cfg)
 		inner, err := net.Dial("tcp", addr)
 		if err != nil {
