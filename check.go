@@ -36,7 +36,11 @@ func (p program) check(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Fprintf(p.stdout, "config: %s is good (queues: %d, agents: %d)\n", *path, len(cfg.Queues), len(cfg.Agents))
-	switch err := tryData(cfg.Data); {
+	err = unguarded(cfg.Data)
+	if err == nil {
+		err = tryData(cfg.Data)
+	}
+	switch {
 	case errors.Is(err, store.ErrLocked):
 		return p.checkRunning(ctx, cfg)
 	case err != nil:

@@ -66,7 +66,20 @@ Whether the desk runs or not. Backups keep what they have.
 // socketOf is where a running desk takes requests of those who may write the data file.
 func socketOf(data string) string { return data + ".sock" }
 
-// admin listens on the socket beside the data file. Only who may write there may connect; a socket that is left from a
+// unguarded is an error where everybody may read the data file, or put another in its place: all that customers said stands in it, and its owner's
+// requests go by the socket beside it. A file that is not there yet is made so that only its owner can read it.
+func unguarded(data string) error {
+	if info, err := os.Stat(data); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o007 != 0 {
+		return fmt.Errorf("data: everybody may read %s or write there (its mode is %04o): run chmod o= on it", data, info.Mode().Perm())
+	}
+	folder := filepath.Dir(data)
+	if info, err := os.Stat(folder); err == nil && info.Mode()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
+		return fmt.Errorf("data: everybody may put files into %s (its mode is %04o), and so another in the place of %s: run chmod o-w on it", folder, info.Mode().Perm(), filepath.Base(data))
+	}
+	return nil
+}
+
+// admin listens on the socket beside the data file. Only who may write there may connect, from the first moment on; a socket that is left from a
 // desk that was killed is replaced: the file is ours by now.
 func admin(data string) (net.Listener, error) {
 	path := socketOf(data)
@@ -75,7 +88,9 @@ func admin(data string) (net.Listener, error) {
 			return nil, err
 		}
 	}
+	others := syscall.Umask(0o077) // of the whole process: what else is made in this moment is closed to others, too
 	l, err := net.Listen("unix", path)
+	syscall.Umask(others)
 	if err != nil {
 		return nil, err
 	}

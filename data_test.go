@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -122,6 +124,41 @@ func TestReadOnly(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestUnguarded: a data file that everybody may read, or replace, is refused.
+func TestUnguarded(t *testing.T) {
+	t.Parallel()
+	dir, toml := dataDir(t)
+	db := filepath.Join(dir, "frontdesk.db")
+	for _, c := range []struct {
+		file, folder fs.FileMode
+		want         string
+	}{
+		{0o644, 0o700, "chmod o= on it"}, {0o602, 0o700, "chmod o= on it"}, {0o600, 0o777, "chmod o-w on it"},
+		{0o600, 0o777 | fs.ModeSticky, ""}, {0o640, 0o755, ""},
+	} {
+		if err := errors.Join(os.Chmod(db, c.file), os.Chmod(dir, c.folder)); err != nil {
+			t.Fatal(err)
+		}
+		if c.want == "" {
+			if err := unguarded(db); err != nil {
+				t.Errorf("%v: %v", c, err)
+			}
+			continue
+		}
+		for _, command := range []string{"run", "check"} {
+			if status, stdout, stderr := invoke(t, "", command, "--config", toml); status != failed || !strings.Contains(stdout+stderr, c.want) {
+				t.Errorf("%s, %v: %d, %q, %q", command, c, status, stdout, stderr)
+			}
+		}
+	}
+	if err := errors.Join(os.Remove(db), os.Chmod(dir, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if err := unguarded(db); err != nil {
+		t.Errorf("none: %v", err)
 	}
 }
 

@@ -62,6 +62,9 @@ func desk(ctx context.Context, cfg *config.Config, load func() (*config.Config, 
 		defer page.Close()
 		where = page.Addr().String()
 	}
+	if err := unguarded(cfg.Data); err != nil {
+		return err
+	}
 	r, err := relay.New(cfg, relay.Options{Log: log, Load: load})
 	if err != nil {
 		return err
