@@ -127,6 +127,20 @@ func (s *Server) Refuse(domain string, on bool) {
 	s.refused[domain] = on
 }
 
+// Inject writes bytes to a component as they are, as a server would that lets through what it should not. Nothing where it is not connected.
+func (s *Server) Inject(domain string, raw []byte) {
+	c := s.component(domain)
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.shut {
+		c.buf = append(c.buf, raw...)
+		c.wake()
+	}
+}
+
 // Tap copies all that a component writes after its handshake, connection by connection: to is asked for a writer for each that begins
 // from now on. The writer is called from one goroutine at a time, before what it gets is routed.
 func (s *Server) Tap(domain string, to func() io.Writer) {
