@@ -27,7 +27,8 @@ const (
 // claim binds a page to its thread: the page presents the key that the desk gave it, or asks for
 // one. A key is 16 random bytes and our signature over them: it can't be guessed, and nothing has to be kept for
 // one under which nobody has written yet. A visitor who is signed in at the site comes with its token, and gets the
-// one key that is his on every device; what he said before, under another key, becomes his.
+// one key that is his on every device; what he said before, under another key, becomes his. An address is one customer's for
+// as long as it is used: what is said to him goes there.
 func (r *Relay) claim(q *queue, s, el *stanza.Element) {
 	key := el.Attr("key")
 	if key != "" && (!r.signed(key) || r.dead(key)) {
@@ -54,8 +55,14 @@ func (r *Relay) claim(q *queue, s, el *stanza.Element) {
 	}
 	claim.Key = hashOf(key)
 	var n uint64
-	if !r.row(tableKey, claim.Key, &n) {
-		if r.customerOf(s.From()) == nil {
+	found, old := r.row(tableKey, claim.Key, &n), r.customerOf(s.From())
+	if old != nil && (found && old.N != n || !found && old.Key != "") {
+		r.send(r.front, stanza.Error{Type: "cancel", Condition: "conflict", Text: "Somebody else's conversation is at this address. Connect anew."}.Reply(s))
+		return
+	}
+	r.forget(s.From())
+	if !found {
+		if old == nil {
 			if !r.newcomer(s.From()) {
 				r.send(r.front, errCrowded.Reply(s))
 				return

@@ -263,7 +263,10 @@ func (d *fakeDesk) takeIQ(state *deskState, c *fakeClient, s *fakeStanza) {
 			key = "user-" + s.Claim.Token
 		}
 		th := state.find(func(th *fakeThread) bool { return th.key == key })
-		switch {
+		switch was := state.of(c); {
+		case was != nil && was.key != key:
+			refuse("cancel", "conflict")
+			return
 		case s.Claim.Token != "" && th == nil:
 			th = &fakeThread{key: key, heard: make(map[string]int)}
 			state.threads = append(state.threads, th)

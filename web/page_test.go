@@ -100,6 +100,7 @@ func TestPage(t *testing.T) {
 		"rating":             rates,
 		"end":                endsChat,
 		"forget":             forgetsMe,
+		"key runs out":       keyRunsOut,
 		"transcript":         transcript,
 		"notices":            notices,
 		"languages":          speaks,
@@ -530,6 +531,21 @@ func deskDown(c *customer) {
 	c.await("the message", func(th *fakeThread) bool { return slices.Contains(words(th), "Are you there?") })
 	c.do("gone", args{"text": "We can’t be reached right now."})
 	c.shows("Question of desk down", "Are you there?")
+}
+
+// keyRunsOut: the key is none any more while the page is open and connected. The address is that of who had it: the page takes another one.
+func keyRunsOut(c *customer) {
+	c.start(nil)
+	old := c.thread
+	c.set(func(th *fakeThread) { th.down = true })
+	c.write("Are you there?")
+	c.see("We can’t be reached right now.")
+	c.set(func(th *fakeThread) { th.down, th.gone = false, true })
+	c.desk.await(c.t, "what waited in a new thread", func(s *deskState) bool {
+		c.thread = s.find(func(th *fakeThread) bool { return th != old && slices.Contains(words(th), "Are you there?") })
+		return c.thread != nil
+	})
+	c.shows("Are you there?")
 }
 
 func earlier(c *customer) {

@@ -297,6 +297,7 @@ export class Link {
       return;
     }
     const refusal = readError(answer);
+    if (refusal.condition === 'conflict') this.#lost(conn); // somebody else's conversation is at our address: the next connection has another
     if (token || !key || refusal.condition !== 'item-not-found') throw new Refused(refusal);
     this.#keep.forget(); // the desk does not know this thread any more, or it was left for too long
     this.#read({ archived: '', earliest: '' });

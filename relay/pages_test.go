@@ -1,0 +1,123 @@
+package relay
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"frontdesk/component/stanza"
+)
+
+// foyer is a hall with an agent in its lobby, where customers come with pages.
+type foyer struct{ *hall }
+
+func newFoyer(t *testing.T) *foyer {
+	cfg := hallConfig(t, `
+[[queue]]
+name = "support"
+[[agent]]
+jid = "anna@agents.localhost"
+`)
+	cfg.Web.UsersSecret = []byte(strings.Repeat("site", 10))
+	f := &foyer{newHall(t, cfg)}
+	t.Cleanup(f.drop)
+	f.say("anna@agents.localhost/x", `<presence to='lobby@desk.localhost/Anna'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+	f.take()
+	return f
+}
+
+// claims has a page claim with what is given, and returns the answer.
+func (f *foyer) claims(page, attrs string) *stanza.Element {
+	f.t.Helper()
+	f.say(page, `<iq type='set' id='claim' to='support@help.localhost'><claim xmlns='urn:frontdesk:0' `+attrs+`/></iq>`)
+	for _, l := range f.take() {
+		if l.el.Local == "iq" && string(l.el.To()) == page {
+			return l.el
+		}
+	}
+	f.t.Fatal("no answer to a claim")
+	return nil
+}
+
+func (f *foyer) token(sub string) string {
+	f.t.Helper()
+	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": sub, "name": sub, "exp": f.r.now.Add(time.Hour).Unix()}).SignedString(f.cfg.Web.UsersSecret)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return "token='" + text + "'"
+}
+
+// says has a page write, and returns the contact that anna hears it from.
+func (f *foyer) says(page, text string) stanza.JID {
+	f.t.Helper()
+	f.say(page, fmt.Sprintf(`<message to='support@help.localhost' type='chat' id='%s'><body>%[1]s</body><request xmlns='urn:xmpp:receipts'/></message>`, text))
+	for _, l := range f.take() {
+		if !l.front && l.el.ChildText("", "body") == text {
+			return l.el.From().Bare()
+		}
+	}
+	f.t.Fatalf("anna never heard %q", text)
+	return ""
+}
+
+// hears are the pages that are sent a text, as it is or within something else.
+func (f *foyer) hears(text string) (pages []stanza.JID) {
+	for _, l := range f.take() {
+		if l.front && strings.Contains(l.el.String(), text) {
+			pages = append(pages, l.el.To())
+		}
+	}
+	return pages
+}
+
+func (f *foyer) key(answer *stanza.Element) string {
+	return "key='" + answer.Child(nsClaim, "claim").Attr("key") + "'"
+}
+
+// TestClaimOfAnother: what is said to a customer goes to the address that he wrote from; nobody else's key is taken there, whatever it comes with.
+func TestClaimOfAnother(t *testing.T) {
+	t.Parallel()
+	f := newFoyer(t)
+	const page, other = "v1@customers.localhost/a", "v2@customers.localhost/a"
+	own := f.key(f.claims(page, ""))
+	contact := f.says(page, "one")
+	f.claims(other, f.token("u2"))
+	f.says(other, "two")
+	for with, refused := range map[string]bool{
+		f.token("u2"): true, f.token("u3"): true, own + " " + f.token("u2"): true, f.key(f.claims(other, f.token("u2"))): true, "": true, own: false,
+	} {
+		answer := f.claims(page, with)
+		if e, _ := stanza.ErrorOf(answer); e.Condition == "conflict" != refused {
+			t.Errorf("a claim with %s is answered with %s", with, answer)
+		}
+	}
+	if got := f.says(page, "three"); got != contact {
+		t.Errorf("what the page says comes from %s, not %s", got, contact)
+	}
+	f.say("anna@agents.localhost/x", `<message to='`+string(contact)+`' type='chat' id='r'><body>For one</body></message>`)
+	if got := f.hears("For one"); !slices.Equal(got, []stanza.JID{page}) {
+		t.Errorf("it goes to %s", got)
+	}
+	if f.key(f.claims(page, own+" "+f.token("u3"))) == own || f.says(page, "four") != contact {
+		t.Error("who signs in afterwards is somebody else")
+	}
+}
+
+// TestClaimAnew: a page that has not written and claims another key is not shown what belongs to the one before.
+func TestClaimAnew(t *testing.T) {
+	t.Parallel()
+	f := newFoyer(t)
+	const page, elsewhere = "v1@customers.localhost/a", "v2@customers.localhost/a"
+	f.claims(page, f.token("u1"))
+	f.claims(page, f.token("u2"))
+	f.claims(elsewhere, f.token("u1"))
+	f.say(elsewhere, `<message to='support@help.localhost' type='chat' id='a1'><body>Of one</body></message>`)
+	if got := f.hears("Of one"); slices.Contains(got, page) {
+		t.Errorf("it goes to %s", got)
+	}
+}
