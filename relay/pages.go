@@ -82,10 +82,11 @@ func (r *Relay) gather(c *customer) {
 	delete(r.expected, c.Key)
 }
 
-// lost notes that a client of a customer is gone, and reports whether it was the last that was known of him.
+// lost notes that a client of a customer is gone, which his agents see, and reports whether it was the last that was known of him.
 func (r *Relay) lost(c *customer, from stanza.JID) bool {
 	had := len(c.Pages)
 	c.Pages = slices.DeleteFunc(c.Pages, func(p livePage) bool { return p.At == from })
+	_, showed := c.clients[from]
 	delete(c.clients, from)
 	was := c.Full == from
 	last := len(c.Pages) - 1
@@ -95,11 +96,14 @@ func (r *Relay) lost(c *customer, from stanza.JID) bool {
 		c.Bare = c.Full.Bare()
 	case was:
 		c.Full = ""
-	case had == len(c.Pages):
-		return false
 	}
-	r.unbind(c, from.Bare())
-	r.saveCustomer(c)
+	if was || had > len(c.Pages) {
+		r.unbind(c, from.Bare())
+		r.saveCustomer(c)
+	}
+	if was && last < 0 || showed {
+		r.reshowAll(c)
+	}
 	return was && last < 0
 }
 

@@ -121,3 +121,30 @@ func TestClaimAnew(t *testing.T) {
 		t.Errorf("it goes to %s", got)
 	}
 }
+
+// TestBouncedIsGone: what bounces tells agents that a customer is not there, before or without his presence.
+func TestBouncedIsGone(t *testing.T) {
+	t.Parallel()
+	f := newFoyer(t)
+	const phone = "alice@home.example/phone"
+	contact := f.says(phone, "one")
+	f.say(phone, `<presence to='support@help.localhost'/>`)
+	f.say("anna@agents.localhost/x", `<message to='`+string(contact)+`' type='chat' id='r'><body>Hello</body></message>`)
+	var hello *stanza.Element
+	for _, l := range f.take() {
+		if l.front && l.el.ChildText("", "body") == "Hello" {
+			hello = l.el
+		}
+	}
+	f.send(true, stanza.Error{Type: "cancel", Condition: "service-unavailable"}.Reply(hello))
+	f.say(phone, `<presence to='support@help.localhost' type='unavailable'/>`)
+	var shows []string
+	for _, l := range f.take() {
+		if !l.front && l.el.Local == "presence" && l.el.From().Bare() == contact {
+			shows = append(shows, l.el.ChildText("", "show"))
+		}
+	}
+	if !slices.Equal(shows, []string{"away"}) {
+		t.Errorf("anna is shown %q", shows)
+	}
+}

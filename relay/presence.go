@@ -129,12 +129,7 @@ func (r *Relay) customerLeft(q *queue, from stanza.JID) {
 		r.forget(from)
 		return
 	}
-	_, showed := c.clients[from]
-	left := r.lost(c, from)
-	if left || showed {
-		r.reshowAll(c)
-	}
-	if left {
+	if r.lost(c, from) {
 		r.customerSignal(q, c, &intake{state: "gone"})
 		r.leaving(q, c)
 	}
