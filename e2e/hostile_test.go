@@ -116,7 +116,7 @@ func TestHostile(t *testing.T) {
 	w := prepareFake(t, t.TempDir())
 	w.clock, w.messages = nil, 60
 	w.top = "members = [\"partner.example\"]"
-	w.conf.Store(strings.NewReplacer("capacity = 2", "capacity = 1000", "role = \"supervisor\"\ncapacity = 1000", "role = \"supervisor\"").Replace(w.conf.Load().(string)))
+	w.conf.Store("[times]\nanswer = \"24h\"\nlong_wait = \"24h\"\n" + strings.NewReplacer("capacity = 2", "capacity = 1000", "role = \"supervisor\"\ncapacity = 1000", "role = \"supervisor\"").Replace(w.conf.Load().(string)))
 	w.start()
 	d := &dialogue{w: w, t: t, names: map[string]string{}, who: map[string]*client{}}
 	for _, name := range []string{"anna", "bob"} {

@@ -514,18 +514,7 @@ func TestWhoMayWhat(t *testing.T) {
 	begun := newHall(t, office(t))
 	furnish(t, begun)
 	begun.close()
-	file, err := os.ReadFile(begun.cfg.Data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	size := len(file)
-	file = bytes.TrimRight(file, "\x00") // most of it is room for later
-	again := func(path string) error {
-		if err := os.WriteFile(path, file, 0o600); err != nil {
-			return err
-		}
-		return os.Truncate(path, int64(size))
-	}
+	again := copied(t, begun.cfg.Data)
 	all := actions()
 	cells, said := make([]sheet, len(roles)), make([]sheet, len(roles))
 	t.Run("roles", func(t *testing.T) {
@@ -574,6 +563,22 @@ func TestWhoMayWhat(t *testing.T) {
 	}
 	if !*update {
 		compare(t, tableOf(t, string(want)), tableOf(t, got))
+	}
+}
+
+// copied keeps a file in memory, to be written again and again.
+func copied(t testing.TB, path string) func(to string) error {
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := int64(len(file))
+	file = bytes.TrimRight(file, "\x00") // most of it is room for later
+	return func(to string) error {
+		if err := os.WriteFile(to, file, 0o600); err != nil {
+			return err
+		}
+		return os.Truncate(to, size)
 	}
 }
 
