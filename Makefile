@@ -3,7 +3,7 @@
 # make bench  figures of the relay, of rooms and of memory, beside others in the same run
 # make year   a simulated year of a shop for every strategy: waiting times, shares
 # make kill   100 kills while 100,000 messages go through a real server: KILLFLAGS="-kills 100 -messages 100000 -seed 1 -server prosody -faults desk"
-# make fuzz   every fuzzer for FUZZTIME (30s)
+# make fuzz   every fuzzer for FUZZTIME (30s); for a night's millions of inputs each, FUZZTIME=30m or FUZZTIME=5000000x
 # make build  ./frontdesk
 
 # Where Go's own installation lies, if nobody has put it on the PATH.

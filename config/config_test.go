@@ -583,3 +583,24 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// FuzzHours: days and times are read or refused in words, and what is read lies within its day.
+func FuzzHours(f *testing.F) {
+	for _, entry := range []string{"mon-fri 9:00-12:30 13:00-17:00", "fri-mon 22:00-6:00", "sat,sun 0:00-24:00", "mon", "mon-mon,tue 1:00-1:00", "sun 23:59-0:00 9:0-10:00"} {
+		f.Add(entry)
+	}
+	f.Fuzz(func(t *testing.T, entry string) {
+		w := &Week{}
+		if problem := w.add(entry); problem != "" {
+			return
+		}
+		for day, spans := range w.Days {
+			overlap(spans)
+			for _, s := range spans {
+				if s.From < 0 || s.To > minutes || s.From >= s.To {
+					t.Fatalf("%q gives %+v on day %d", entry, s, day)
+				}
+			}
+		}
+	})
+}

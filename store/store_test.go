@@ -501,3 +501,23 @@ func TestTailPutMeanwhile(t *testing.T) {
 		}
 	}
 }
+
+// FuzzChunk: a chunk of the index is read or refused, and what was read is written as it was.
+func FuzzChunk(f *testing.F) {
+	f.Add(uint64(1), appendDistances(nil, 1, []uint64{2, 5, 1000, 1 << 40}))
+	f.Add(uint64(1<<63), []byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01"))
+	f.Add(uint64(0), []byte{0x80})
+	f.Fuzz(func(t *testing.T, first uint64, v []byte) {
+		seqs, err := decodeChunk(nil, "17", indexKey("17", first), v)
+		if err != nil {
+			return
+		}
+		if seqs[0] != first || !slices.IsSorted(seqs) || len(seqs) > len(v)+1 {
+			t.Fatalf("%x after %d: %d", v, first, seqs)
+		}
+		again, err := decodeChunk(nil, "17", indexKey("17", first), appendDistances(nil, first, seqs[1:]))
+		if err != nil || !slices.Equal(again, seqs) {
+			t.Fatalf("%x after %d: %d, again %d, %v", v, first, seqs, again, err)
+		}
+	})
+}

@@ -301,3 +301,31 @@ func TestCopy(t *testing.T) {
 		}
 	}
 }
+
+// FuzzRequest: whatever a browser asks for is answered, by no fault of the server's and with no word of what is not for it.
+func FuzzRequest(f *testing.F) {
+	for _, path := range []string{"/", "/chat/", "/chat/x/app.en.js", "/chat/?queue=support&lang=de", "/logo/x/support", "/face/17", "/copy/AAAA", "/widget.js", "/chat/../../etc/passwd", "/metrics", "/chat/%2e%2e/x", "/xmpp-websocket"} {
+		f.Add("GET", path, "Accept-Language", "de-CH,de;q=0.9")
+		f.Add("POST", path, "Origin", "https://evil.example")
+	}
+	f.Add("GET", "/chat/", "Accept-Encoding", "gzip;q=0,br")
+	f.Add("GET", "/chat/", "If-None-Match", "W/\"\"")
+	f.Add("GET", "/widget.js", "Range", "bytes=-1,0-")
+	cfg := testConfig("")
+	h := New(cfg, fakeView{cfg: cfg}, slog.New(slog.DiscardHandler))
+	f.Fuzz(func(t *testing.T, method, path, name, value string) {
+		r, err := http.NewRequest(method, "http://chat.example"+path, nil)
+		if err != nil {
+			return
+		}
+		if r.Header.Set(name, value); r.URL.Path == "" || r.URL.Path[0] != '/' {
+			return
+		}
+		r.RemoteAddr, r.RequestURI = "192.0.2.1:1", r.URL.RequestURI()
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code >= 500 && w.Code != http.StatusServiceUnavailable && w.Code != http.StatusBadGateway || strings.Contains(w.Body.String(), "root:x:") {
+			t.Fatalf("%s %q is answered %d: %.200s", method, path, w.Code, w.Body)
+		}
+	})
+}
