@@ -1,6 +1,7 @@
 # make run    a desk to try out on this machine: RUN_DIR (run), XMPP_PORT (5222), HTTP_PORT (8080)
 # make test   everything that is tested; installs what is missing
 # make bench  figures of the relay, of rooms and of memory, beside others in the same run
+# make soak  an hour (SOAKTIME) at half of what desk and a real Prosody can take: heap, goroutines, times by the minute
 # make year   a simulated year of a shop for every strategy: waiting times, shares
 # make kill   100 kills while 100,000 messages go through a real server: KILLFLAGS="-kills 100 -messages 100000 -seed 1 -server prosody -faults desk"
 # make fuzz   every fuzzer for FUZZTIME (30s); for a night's millions of inputs each, FUZZTIME=30m or FUZZTIME=5000000x
@@ -16,10 +17,11 @@ REAL = ^frontdesk/(deploy|e2e)(/|$$)
 PLAIN = ^frontdesk/(deploy|e2e|store)(/|$$)
 TESTFLAGS =
 BENCHFLAGS =
+SOAKTIME = 1h
 KILLFLAGS = -kills 100 -messages 100000
 FUZZTIME = 30s
 
-.PHONY: build run test deps lint test-race test-real bench year kill fuzz clean
+.PHONY: build run test deps lint test-race test-real bench soak year kill fuzz clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o frontdesk .
@@ -61,6 +63,9 @@ test-real: | deps
 
 bench:
 	go run ./e2e/bench $(BENCHFLAGS)
+
+soak:
+	go run ./e2e/bench -parts soak -customers 60 -agents 12 -window 16 -soak $(SOAKTIME)
 
 year:
 	go test ./dispatch -count=1 -run '^TestYear$$' -v -year

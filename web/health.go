@@ -2,7 +2,9 @@ package web
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	runtimemetrics "runtime/metrics"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +38,7 @@ func metrics(view View, front *proxy) http.Handler {
 		open, refused := front.doors.figures()
 		all["web_sockets"] = float64(open)
 		all["web_sockets_refused_total"] = float64(refused)
+		maps.Copy(all, process())
 		for name := range all {
 			names = append(names, name)
 		}
@@ -62,6 +65,13 @@ func metrics(view View, front *proxy) http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		fmt.Fprint(w, b.String())
 	})
+}
+
+// process are figures of Go itself: what the heap had in use at the last collection, and goroutines.
+func process() map[string]float64 {
+	samples := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/sched/goroutines:goroutines"}}
+	runtimemetrics.Read(samples)
+	return map[string]float64{"heap_live_bytes": float64(samples[0].Value.Uint64()), "goroutines": float64(samples[1].Value.Uint64())}
 }
 
 func family(name string) string {

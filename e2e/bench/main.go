@@ -6,6 +6,8 @@
 //	rooms   a message to a room through real Prosody and ejabberd; beside a component that only writes
 //	        prepared stanzas, and beside the server's own rooms with archive
 //	memory  what an idle occupant costs
+//	soak    not among what runs by itself: the program beside real Prosody, for an hour at half of what they
+//	        can take; fails where its heap or goroutines grow, or anything is lost
 package main
 
 import (
@@ -32,6 +34,7 @@ func main() {
 	sessions := flag.String("sessions", "10,50", "rooms: sessions in the room")
 	runFor := flag.Duration("for", 5*time.Second, "relay: length of each measurement")
 	roomFor := flag.Duration("room-for", 2*time.Second, "rooms: length of each measurement")
+	soakFor := flag.Duration("soak", time.Hour, "soak: how long")
 	rounds := flag.Int("rounds", 3, "interleaved rounds; medians are printed")
 	receipts := flag.Bool("receipts", true, "relay: customers ask for receipts")
 	profile := flag.String("cpuprofile", "", "write CPU profiles to this file (relay: the saturated rounds), and to it with .prosody and .ejabberd (rooms: one more round of the desk's, with the most sessions)")
@@ -47,6 +50,9 @@ func main() {
 			if sizes, err = numbers(*sessions); err == nil {
 				err = rooms(*kinds, sizes, *roomWindow, *rounds, *roomFor, *profile)
 			}
+		case "soak":
+			b := &bench{customers: *customers, agents: *agents, window: *window, length: *runFor, receipts: *receipts}
+			err = b.soak(*soakFor)
 		case "memory":
 			err = memory()
 		default:

@@ -74,7 +74,7 @@ func (l *load) arrive(text string) {
 
 // saturate keeps window messages of every customer under way and returns messages per second, and
 // the processor time that each took of the whole process (fake server and clients included).
-func (l *load) saturate(window int, d time.Duration) (rate float64, cpu time.Duration) {
+func (l *load) saturate(window int, d time.Duration) (rate float64, cpu time.Duration, err error) {
 	l.stop.Store(false)
 	l.open = true
 	for n := range l.send {
@@ -88,27 +88,31 @@ func (l *load) saturate(window int, d time.Duration) (rate float64, cpu time.Dur
 	time.Sleep(d)
 	n := l.arrived.Load() - from
 	rate, cpu = float64(n)/time.Since(start).Seconds(), (cpuTime()-used)/time.Duration(max(n, 1))
-	l.drain()
-	return rate, cpu
+	return rate, cpu, l.drain()
 }
 
-// drain waits until nothing is under way.
-func (l *load) drain() {
+// drain waits until nothing is under way; for as long as something still arrives.
+func (l *load) drain() error {
 	l.stop.Store(true)
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	last, since := l.arrived.Load(), time.Now()
+	for ; ; time.Sleep(time.Millisecond) {
 		left := int64(0)
 		for n := range l.inFlight {
 			left += l.inFlight[n].Load()
 		}
 		if left == 0 {
-			return
+			return nil
+		}
+		if now := l.arrived.Load(); now != last {
+			last, since = now, time.Now()
+		} else if time.Since(since) > drainWithin {
+			return fmt.Errorf("%d messages were lost", left)
 		}
 	}
-	panic("bench: messages were lost")
 }
 
 // paced sends at a rate, in steps of a millisecond, and returns p50 and p99.
-func (l *load) paced(rate float64, d time.Duration) (p50, p99 time.Duration) {
+func (l *load) paced(rate float64, d time.Duration) (p50, p99 time.Duration, err error) {
 	l.open = false
 	l.times = l.times[:0]
 	l.timing.Store(true)
@@ -122,13 +126,13 @@ func (l *load) paced(rate float64, d time.Duration) (p50, p99 time.Duration) {
 			l.send[n](body(n))
 		}
 	}
-	l.drain()
+	err = l.drain()
 	l.timing.Store(false)
 	slices.Sort(l.times)
 	if len(l.times) == 0 {
-		return 0, 0
+		return 0, 0, err
 	}
-	return l.times[len(l.times)/2], l.times[len(l.times)*99/100]
+	return l.times[len(l.times)/2], l.times[len(l.times)*99/100], err
 }
 
 func (b *bench) newLoad() *load {
@@ -191,49 +195,71 @@ func (b *bench) desk(dir string) (*load, *relay.Relay, func(), error) {
 		srv.Close()
 		return nil, nil, nil, err
 	}
+	stop := func() {
+		end()
+		srv.Close()
+	}
+	l, err := b.people(func(name, host string, take func(*stanza.Element)) (func(*stanza.Element), error) {
+		return srv.Client(stanza.MakeJID(name, host, "x"), take).Send, nil
+	})
+	if err != nil {
+		stop()
+		return nil, nil, nil, err
+	}
+	return l, r, stop, nil
+}
+
+// login connects somebody, and returns how he sends.
+type login func(name, host string, take func(*stanza.Element)) (send func(*stanza.Element), err error)
+
+// people brings in the agents and then the customers, each with a conversation.
+func (b *bench) people(in login) (*load, error) {
 	l := b.newLoad()
 	entered := make(chan struct{}, b.agents)
 	for n := range b.agents {
-		b.agent(srv, n, l, entered)
+		if err := b.agent(in, n, l, entered); err != nil {
+			return nil, err
+		}
 	}
 	for range b.agents {
 		<-entered
 	}
 	for n := range b.customers {
-		c := srv.Client(stanza.JID(fmt.Sprintf("c%d@customers.localhost/x", n)), func(s *stanza.Element) {
-			l.arrive(s.ChildText("", "body"))
-		})
-		l.send[n] = func(text string) { c.Send(b.message("support@"+frontDomain, text)) }
+		send, err := in(fmt.Sprintf("c%d", n), "customers.localhost", func(s *stanza.Element) { l.arrive(s.ChildText("", "body")) })
+		if err != nil {
+			return nil, err
+		}
+		l.send[n] = func(text string) { send(b.message("support@"+frontDomain, text)) }
 		l.inFlight[n].Add(1)
 		l.send[n](body(n))
 	}
-	l.drain()
-	return l, r, func() {
-		end()
-		srv.Close()
-	}, nil
+	return l, l.drain()
 }
 
 // agent is in the lobby, and answers every message by a message: half of what is relayed goes each way.
-func (b *bench) agent(srv *fakeserver.Server, n int, l *load, entered chan<- struct{}) {
-	var c *fakeserver.Client
+func (b *bench) agent(in login, n int, l *load, entered chan<- struct{}) (err error) {
+	var send func(*stanza.Element)
 	ready := make(chan struct{})
 	var once sync.Once
-	c = srv.Client(stanza.JID(fmt.Sprintf("a%d@agents.localhost/x", n)), func(s *stanza.Element) {
+	send, err = in(fmt.Sprintf("a%d", n), agentsHost, func(s *stanza.Element) {
 		<-ready
 		switch {
 		case s.Local == "message" && s.Type() == "chat":
 			text := s.ChildText("", "body")
 			if text != "" && text[0] >= '0' && text[0] <= '9' {
 				l.arrived.Add(1)
-				c.Send(stanza.New("", "message", "type", "chat", "to", string(s.From().Bare()), "id", s.ID()[:8]+s.ID()[24:]).Add(stanza.Text("", "body", text)))
+				send(stanza.New("", "message", "type", "chat", "to", string(s.From().Bare()), "id", s.ID()[:8]+s.ID()[24:]).Add(stanza.Text("", "body", text)))
 			}
 		case s.Local == "presence" && s.From().Resource() == fmt.Sprintf("Agent %d", n):
 			once.Do(func() { entered <- struct{}{} })
 		}
 	})
+	if err != nil {
+		return err
+	}
 	close(ready)
-	c.Send(stanza.New("", "presence", "to", fmt.Sprintf("lobby@%s/Agent %d", deskDomain, n)).Add(stanza.New("http://jabber.org/protocol/muc", "x")))
+	send(stanza.New("", "presence", "to", fmt.Sprintf("lobby@%s/Agent %d", deskDomain, n)).Add(stanza.New("http://jabber.org/protocol/muc", "x")))
+	return nil
 }
 
 func (b *bench) run(rounds int, profile string) error {
@@ -267,8 +293,14 @@ func (b *bench) run(rounds int, profile string) error {
 	before := r.Metrics()
 	fromDesk := desk.arrived.Load()
 	for range rounds {
-		e, ec := echo.saturate(b.window, b.length)
-		d, dc := desk.saturate(b.window, b.length)
+		e, ec, err := echo.saturate(b.window, b.length)
+		if err != nil {
+			return err
+		}
+		d, dc, err := desk.saturate(b.window, b.length)
+		if err != nil {
+			return err
+		}
 		echoCPU, relayCPU = append(echoCPU, ec.Seconds()*1e6), append(relayCPU, dc.Seconds()*1e6)
 		echoes, relays, ratios = append(echoes, e), append(relays, d), append(ratios, d/e)
 	}
@@ -276,11 +308,19 @@ func (b *bench) run(rounds int, profile string) error {
 	time.Sleep(1100 * time.Millisecond) // the metrics are at most a second old
 	desk.inFlight[0].Add(1)
 	desk.send[0](body(0))
-	desk.drain()
+	if err := desk.drain(); err != nil {
+		return err
+	}
 	after := r.Metrics()
 	half := median(relays) / 2
-	p50, p99 := desk.paced(half/2, b.length) // an exchange is two messages
-	ep50, ep99 := echo.paced(half, b.length)
+	p50, p99, err := desk.paced(half/2, b.length) // an exchange is two messages
+	if err != nil {
+		return err
+	}
+	ep50, ep99, err := echo.paced(half, b.length)
+	if err != nil {
+		return err
+	}
 	per := func(name string) float64 { return (after[name] - before[name]) / relayed }
 	fmt.Printf("echo (parses, writes, keeps nothing)  %8.0f messages/s\n", median(echoes))
 	fmt.Printf("relay (both ways, durable, fsync on)  %8.0f messages/s   ratio %.2f (of each round: %s)\n", median(relays), median(ratios), list(ratios))
