@@ -272,7 +272,7 @@ func TestQuietBesideFlood(t *testing.T) {
 	f := newFlooder(p, "flood", 100)
 	stop, stopped := make(chan struct{}), make(chan int)
 	go func() { stopped <- f.flood(stop) }()
-	for f.heard() < 2*floodWindow {
+	for f.heard() < floodWindow {
 		<-f.more
 	}
 	beside := measure()
