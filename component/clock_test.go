@@ -222,6 +222,26 @@ func TestSlowConsumer(t *testing.T) {
 	})
 }
 
+// After a time in which the process itself stood still a server has as long to answer as after a ping.
+func TestStoodStill(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, rec, peers := pipeLink(t, clocked())
+		p := <-peers
+		p.greet()
+		p.echo(burstPings)
+		rec.await(t, Up)
+		began := time.Now()
+		p.next() // the ping, after 20 s
+		time.Sleep(29 * time.Second)
+		l.line.Load().excuse()
+		rec.await(t, Down)
+		if took := time.Since(began).Truncate(time.Second); took != (20+29+30)*time.Second {
+			t.Errorf("down after %v", took)
+		}
+	})
+}
+
 // Pings are no business of the consumer's: not ours, not those of another connection of
 // our name. Those prove nothing, nor does what somebody else makes of our ids.
 func TestLoopbacks(t *testing.T) {

@@ -107,7 +107,7 @@ func (c *line) returned(n uint64) (proof, error) {
 func (c *line) keep(ctx context.Context, l *Link) {
 	t := time.NewTimer(0)
 	defer t.Stop()
-	for {
+	for due := time.Now(); ; {
 		select {
 		case <-c.done:
 			return
@@ -116,12 +116,30 @@ func (c *line) keep(ctx context.Context, l *Link) {
 			return
 		case <-t.C:
 		}
+		if time.Since(due) >= stoodStill {
+			c.excuse()
+		}
 		next, err := c.look()
 		if err != nil {
 			c.fail(err)
 			return
 		}
+		due = time.Now().Add(next)
 		t.Reset(next)
+	}
+}
+
+// stoodStill is how late the keeper of the time wakes where it takes the whole process for one that stood still: it was stopped, or the
+// machine suspended or moved.
+const stoodStill = 5 * time.Second
+
+// excuse gives a server that could not be heard while we stood still as long as any other to answer: what it has said is still to be read, and is
+// lost with the connection.
+func (c *line) excuse() {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	if !c.out.pingAt.IsZero() {
+		c.out.pingAt, c.out.pingWait = time.Now(), c.meter.total()
 	}
 }
 

@@ -45,7 +45,7 @@ var (
 	breaks   = flag.String("faults", "desk", "with -kills: what breaks, by turns: desk, server, freeze-desk, freeze-server, cut, swallow")
 )
 
-// moment is when something breaks: at a number of answers given.
+// moment is when something breaks: at a number of receipts that customers have.
 type moment struct {
 	at    int
 	fault fault
@@ -137,8 +137,8 @@ type stage struct {
 	owed              map[string]owed   // by body: the answers that agents have given
 	given             map[string]string // body of an answer → whose customer it is for
 
-	pinged, count, strikes, again, bounces, copies, silent, receipts int
-	lost, second                                                     int
+	sure, pinged, count, strikes, again, bounces, copies, silent, receipts int
+	lost, second                                                           int
 }
 
 // owed is an answer that an agent has sent.
@@ -377,7 +377,7 @@ func (s *stage) state() string {
 
 // strike breaks something, beside the talk, if it is time.
 func (s *stage) strike() {
-	if !s.playing || len(s.moments) == 0 || len(s.owed) < s.moments[0].at || s.down {
+	if !s.playing || len(s.moments) == 0 || s.sure < s.moments[0].at || s.down {
 		return
 	}
 	f := s.moments[0].fault
@@ -580,6 +580,9 @@ func (s *stage) confirmed(p *person, id string) {
 	}
 	if p.agent {
 		s.receipts++
+	}
+	if !p.agent && !p.sure[id] {
+		s.sure++
 	}
 	p.sure[id] = true
 	p.unsure = slices.Delete(p.unsure, i, i+1)

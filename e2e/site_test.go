@@ -246,7 +246,12 @@ func frozen(n int) time.Duration {
 	return time.Duration(n%3+1) * 300 * time.Millisecond
 }
 
+// freezeDesk stops the desk for a while. That it stood still itself is no reason to give up its links: what has come on them is to be read.
 func (s *site) freezeDesk(n int, _ chan<- event) error {
+	from, err := s.logged()
+	if err != nil {
+		return err
+	}
 	if err := s.desk.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
@@ -254,7 +259,13 @@ func (s *site) freezeDesk(n int, _ chan<- event) error {
 	if err := s.desk.Signal(syscall.SIGCONT); err != nil {
 		return err
 	}
-	return s.up()
+	if err := s.up(); err != nil {
+		return err
+	}
+	if log, err := os.ReadFile(s.desk.Log()); err != nil || strings.Contains(string(log[from:]), linkDown) {
+		return fmt.Errorf("it has given up a link that was whole: %v\n%s", err, log[from:])
+	}
+	return nil
 }
 
 func (s *site) freezeServer(n int, _ chan<- event) error {
