@@ -72,8 +72,10 @@ messages = 0
 domain = %q
 server = %q
 secret = %q
+# Else a long silence, or a server that is slow after one, gives conversations to others, and the answers of who had them are refused.
 [times]
-answer = "1h" # else a long silence gives conversations to others, and their owners' answers are refused
+answer = "1h"
+grace = "1h"
 [[queue]]
 name = "support"
 %s[web]

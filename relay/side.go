@@ -29,8 +29,11 @@ type side struct {
 	saved        uint64 // the cursor in the file
 }
 
-// chunk bounds how many records catchUp reads at a time.
-const chunk = 512
+// chunk bounds how many records catchUp reads at a time; it reads no further while the link has more than maxAhead bytes to write.
+const (
+	chunk    = 512
+	maxAhead = 1 << 20
+)
 
 // hand gives a record's stanza to the link; false where it was lost.
 func (s *side) hand(el *stanza.Element, seq uint64) bool {
@@ -78,7 +81,7 @@ func (r *Relay) down(s *side) {
 
 // catchUp reads from the log what a side has not been sent, a chunk at a time, until it is live.
 func (r *Relay) catchUp(s *side) {
-	if !s.up || s.live || r.broken != nil {
+	if !s.up || s.live || r.broken != nil || s.mark > s.acked && s.link.Stats().Buffered > maxAhead { // then Acked comes
 		return
 	}
 	recs, err := r.store.Scan(s.sent+1, chunk)
