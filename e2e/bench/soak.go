@@ -40,8 +40,8 @@ const (
 
 // figures are of one piece.
 type figures struct {
-	heap, rss, goroutines, file float64
-	p50, p99                    time.Duration
+	heap, rss, mapped, goroutines, file float64 // mapped is of rss: the part of the file that is in memory
+	p50, p99                            time.Duration
 }
 
 // soak runs the desk as a process beside real Prosody at half of what they can take, for d.
@@ -104,7 +104,7 @@ func (b *bench) soak(d time.Duration) error {
 		return err
 	}
 	fmt.Printf("soak: %d customers, %d agents through Prosody: at most %.0f messages/s; %s at half of that\n", b.customers, b.agents, rate, d)
-	fmt.Printf("%7s %9s %9s %10s %9s %9s %9s %9s\n", "minute", "messages", "heap MiB", "RSS MiB", "goroutines", "file MiB", "p50 ms", "p99 ms")
+	fmt.Printf("%7s %9s %9s %9s %10s %10s %9s %9s %9s\n", "minute", "messages", "heap MiB", "RSS MiB", "mapped MiB", "goroutines", "file MiB", "p50 ms", "p99 ms")
 	var all []figures
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		before := l.arrived.Load()
@@ -116,7 +116,7 @@ func (b *bench) soak(d time.Duration) error {
 			return err
 		}
 		all = append(all, f)
-		fmt.Printf("%7d %9d %9.1f %9.1f %10.0f %9.1f %9.1f %9.1f\n", len(all), l.arrived.Load()-before, f.heap/(1<<20), f.rss/(1<<20), f.goroutines, f.file/(1<<20),
+		fmt.Printf("%7d %9d %9.1f %9.1f %10.1f %10.0f %9.1f %9.1f %9.1f\n", len(all), l.arrived.Load()-before, f.heap/(1<<20), f.rss/(1<<20), f.mapped/(1<<20), f.goroutines, f.file/(1<<20),
 			f.p50.Seconds()*1e3, f.p99.Seconds()*1e3)
 		if err := broken.Load(); err != nil {
 			return fmt.Errorf("a client lost its connection: %w", *err)
@@ -211,7 +211,7 @@ func (p *process) measure(f *figures) error {
 		to   *float64
 	}{
 		{text, `(?m)^frontdesk_heap_live_bytes (\S+)$`, 1, &f.heap}, {text, `(?m)^frontdesk_goroutines (\S+)$`, 1, &f.goroutines},
-		{text, `(?m)^frontdesk_file_bytes (\S+)$`, 1, &f.file}, {status, `VmRSS:\s*(\d+) kB`, 1 << 10, &f.rss},
+		{text, `(?m)^frontdesk_file_bytes (\S+)$`, 1, &f.file}, {status, `VmRSS:\s*(\d+) kB`, 1 << 10, &f.rss}, {status, `RssFile:\s*(\d+) kB`, 1 << 10, &f.mapped},
 	} {
 		at := regexp.MustCompile(w.what).FindSubmatch(w.in)
 		if at == nil {
