@@ -79,8 +79,10 @@ func FuzzOrder(f *testing.F) {
 	f.Add("transfer", " #99999999999999999999 @bob, because\n!close")
 	f.Add("ask", " 17\u2028Sales and more:\u00a0?")
 	f.Add("max", " -0 \u0661\u0662")
+	file := stopped(f).store // in which no thread is
 	f.Fuzz(func(t *testing.T, name, text string) {
 		r, c := clerk()
+		r.store = file
 		c.from = "anna@agents.example/x"
 		r.staff = map[string]*config.Person{"anna@agents.example": {JID: "anna@agents.example", Role: config.Admin}}
 		word, _ := cutWord(name)
