@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -304,6 +305,19 @@ func (r *Relay) expungeCustomer(c *customer, x *erasure) {
 		delete(r.byJID, at.Bare())
 		drop(tableClaim, string(at.Bare()))
 		drop(tableJID, string(at.Bare()))
+	}
+	err := r.store.Rows(tableClaim, func(page string, value []byte) error { // of pages that had his conversation before, or may have it yet
+		var claim claimRow
+		if err := json.Unmarshal(value, &claim); err != nil {
+			return err
+		}
+		if c.Key != "" && claim.Key == c.Key || c.User != "" && claim.User == c.User {
+			drop(tableClaim, page)
+		}
+		return nil
+	})
+	if err != nil {
+		r.fail(fmt.Errorf("the claims of pages: %w", err))
 	}
 	*c = customer{N: c.N, Threads: c.Threads}
 	r.saveCustomer(c)

@@ -148,3 +148,23 @@ func TestBouncedIsGone(t *testing.T) {
 		t.Errorf("anna is shown %q", shows)
 	}
 }
+
+// TestEraseClaims: of a customer who is erased the pages that had his conversation before keep nothing either.
+func TestEraseClaims(t *testing.T) {
+	t.Parallel()
+	f := newFoyer(t)
+	for i := range 2 * maxPages {
+		page := fmt.Sprintf("v%d@customers.localhost/a", i)
+		f.claims(page, f.token("maria@shop.example"))
+		f.says(page, fmt.Sprint("From page ", i))
+	}
+	f.claims("other@customers.localhost/a", f.token("u2"))
+	proof, err := f.r.erase(t.Context(), Whom{Address: "v15@customers.localhost"}, func(fn func()) error { fn(); return f.r.broken })
+	var left []string
+	if err == nil {
+		err = f.r.store.Rows(tableClaim, func(page string, _ []byte) error { left = append(left, page); return nil })
+	}
+	if err != nil || proof.Found != 0 || proof.Rows[tableClaim] != maxPages || !slices.Equal(left, []string{"other@customers.localhost"}) {
+		t.Errorf("claims are left of %q: %+v, %v", left, proof, err)
+	}
+}
