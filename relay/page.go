@@ -38,7 +38,7 @@ func (r *Relay) claim(q *queue, s, el *stanza.Element) {
 		}
 		key = ""
 	}
-	claim := claimRow{Since: r.now, Queue: q.name}
+	claim := claimRow{Since: r.now, Queue: q.name, Page: s.From()}
 	if token := el.Attr("token"); token != "" {
 		who, err := r.users.read(token, r.now)
 		if err != nil {
@@ -68,7 +68,7 @@ func (r *Relay) claim(q *queue, s, el *stanza.Element) {
 				return
 			}
 			r.put(tableClaim, string(s.From().Bare()), claim)
-			r.expect(&claim, s.From())
+			r.expect(&claim)
 		}
 	} else if c := r.customer(n); c != nil {
 		r.use(c)
@@ -143,12 +143,13 @@ func (r *Relay) revoke(s, el *stanza.Element) {
 
 // claimRow is kept of a page's claim until its visitor writes, and of a page that was supplanted until it is gone. The JSON names are in files for ever.
 type claimRow struct {
-	Key   string    `json:"key"` // its hash
-	Since time.Time `json:"since"`
-	Queue string    `json:"queue,omitempty"`
-	User  string    `json:"user,omitempty"` // who he is at the site, as it says
-	Name  string    `json:"name,omitempty"`
-	Email string    `json:"email,omitempty"`
+	Key   string     `json:"key"` // its hash
+	Since time.Time  `json:"since"`
+	Queue string     `json:"queue,omitempty"`
+	Page  stanza.JID `json:"page,omitempty"` // "" for one that was supplanted
+	User  string     `json:"user,omitempty"` // who he is at the site, as it says
+	Name  string     `json:"name,omitempty"`
+	Email string     `json:"email,omitempty"`
 }
 
 func hashOf(key string) string {

@@ -65,9 +65,9 @@ func (r *Relay) claimed(from stanza.JID) *customer {
 }
 
 // expect notes a page of who is signed in and has not written yet: if he does so on another device, this one shows it.
-func (r *Relay) expect(claim *claimRow, at stanza.JID) {
-	all := r.expected[claim.Key]
-	if claim.User == "" || len(all) >= maxPages || len(r.expected) >= maxExpected || slices.ContainsFunc(all, func(p livePage) bool { return p.At == at }) {
+func (r *Relay) expect(claim *claimRow) {
+	all, at := r.expected[claim.Key], claim.Page
+	if claim.User == "" || at == "" || len(all) >= maxPages || len(r.expected) >= maxExpected || slices.ContainsFunc(all, func(p livePage) bool { return p.At == at }) {
 		return
 	}
 	r.expected[claim.Key] = append(all, livePage{cloned(at), claim.Queue})

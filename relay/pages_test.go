@@ -168,3 +168,24 @@ func TestEraseClaims(t *testing.T) {
 		t.Errorf("claims are left of %q: %+v, %v", left, proof, err)
 	}
 }
+
+// TestExpectedAfterRestart: a page of who is signed in and has not written yet shows what he then says elsewhere, though the desk began anew meanwhile.
+func TestExpectedAfterRestart(t *testing.T) {
+	t.Parallel()
+	f := newFoyer(t)
+	f.clock.now = time.Now() // what is old by it is forgotten at a start
+	f.step()
+	const first, second = "v1@customers.localhost/a", "v2@customers.localhost/a"
+	f.claims(first, f.token("u1"))
+	f.close()
+	f.open()
+	f.claims(second, f.token("u1"))
+	f.say(second, `<message to='support@help.localhost' type='chat' id='a1'><body>On my phone</body></message>`)
+	if got := f.hears("On my phone"); !slices.Contains(got, first) {
+		t.Errorf("only %s are shown it", got)
+	}
+	f.says(first, "On my desk")
+	if claim := new(claimRow); f.r.row(tableClaim, "v1@customers.localhost", claim) {
+		t.Errorf("the claim is there yet: %+v", claim)
+	}
+}

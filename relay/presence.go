@@ -78,7 +78,9 @@ func (r *Relay) restoreWatchers() error {
 		}
 		if start.Sub(c.Since) >= visitFor {
 			r.put(tableClaim, key, nil)
+			return nil
 		}
+		r.expect(&c)
 		return nil
 	})
 }
