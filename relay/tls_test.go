@@ -3,6 +3,8 @@ package relay
 import (
 	"crypto/tls"
 	"encoding/pem"
+	"io"
+	"log"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -15,7 +17,9 @@ import (
 // TestTLSConfig: a server is believed if tls_ca's authorities say who it is, and only by them.
 func TestTLSConfig(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewTLSServer(nil)
+	server := httptest.NewUnstartedServer(nil)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of clients that do not believe it
+	server.StartTLS()
 	defer server.Close()
 	dir := t.TempDir()
 	file := func(name string, content []byte) string {
