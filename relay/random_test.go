@@ -57,7 +57,6 @@ type crowd struct {
 	relay *Relay
 	ended chan error
 	cuts  map[string]float64 // how often a link has been cut since the start, by name
-	names []string           // of commands with their parameters
 	all   []order
 
 	people    []*mouth
