@@ -134,6 +134,9 @@ func (s *Service) Restore(data []byte) error {
 		}
 		if sr.Subject != nil {
 			words, err := stanza.Parse(sr.Subject.XML)
+			if err == nil && !words.Is("", "message") {
+				err = fmt.Errorf("it is no message: %.100q", sr.Subject.XML)
+			}
 			if err != nil {
 				return fmt.Errorf("muc: snapshot: subject of %s: %w", sr.Room, err)
 			}
@@ -141,6 +144,9 @@ func (s *Service) Restore(data []byte) error {
 		}
 		if sr.Card != "" {
 			card, err := stanza.Parse(sr.Card)
+			if err == nil && !card.Is(nsVCard, "vCard") {
+				err = fmt.Errorf("it is none: %.100q", sr.Card)
+			}
 			if err != nil {
 				return fmt.Errorf("muc: snapshot: vCard of %s: %w", sr.Room, err)
 			}
