@@ -350,7 +350,8 @@ func TestAcks(t *testing.T) {
 	if acks, bytes := rec.count(Acked), n*len(message("1").AppendXML(nil)); acks < bytes/ackEvery {
 		t.Errorf("%d acknowledgements for %d bytes", acks, bytes)
 	}
-	if s := l.Stats(); s.Out != n || s.Buffered != 0 || s.In != 0 {
+	const ping = 256 // bytes at most, which may be under way for another reason
+	if s := l.Stats(); s.Out != n || s.Buffered > ping || s.In != 0 {
 		t.Errorf("stats: %+v", s)
 	}
 }
