@@ -569,10 +569,10 @@ func earlier(c *customer) {
 }
 
 // veryLong: a conversation of 10,000 messages opens with its last page, goes back page by page, and stays in order, though the
-// desk's clock is ahead of the customer's.
+// desk's clock is ahead of the customer's. To write beside a thousand of them costs what it does beside fifty.
 func veryLong(c *customer) {
 	c.start(nil)
-	const all, pages = 10_000, 8
+	const all, pages = 10_000, 20
 	c.set(func(th *fakeThread) {
 		at := th.archive[0].at
 		for i := range all {
@@ -585,9 +585,13 @@ func veryLong(c *customer) {
 	if c.get("count", args{"css": ".message"}, &n); n != 50 {
 		c.t.Errorf("it opens with %d messages, want 50", n)
 	}
+	few := c.keystroke()
 	for page := range pages {
 		c.do("click", args{"role": "button", "name": "Show earlier messages"})
 		c.do("exists", args{"text": fmt.Sprintf("Line %05d", all-50*(page+2))})
+	}
+	if many := c.keystroke(); many > 4*few {
+		c.t.Errorf("a key costs %.1f ms beside %d messages, %.1f ms beside 50", many, 50*(pages+1), few)
 	}
 	c.write("Still here")
 	c.do("see", args{"css": ".message[data-state=sent] .body", "text": "Still here"})
@@ -600,6 +604,24 @@ func veryLong(c *customer) {
 	if want = append(want, "Still here"); !slices.Equal(got, want) {
 		c.t.Errorf("%d messages are not in order, or not all of them: %d", len(want), len(got))
 	}
+}
+
+// keystroke is what it costs the page to take one key and lay itself out, in milliseconds: the best of many, so that other work does not count.
+func (c *customer) keystroke() (ms float64) {
+	c.t.Helper()
+	c.get("run", args{"script": `(() => {
+		const text = document.getElementById('text'), all = [];
+		for (let i = 0; i < 50; i++) {
+			const start = performance.now();
+			text.value += 'x';
+			text.dispatchEvent(new Event('input'));
+			document.body.offsetHeight;
+			all.push(performance.now() - start);
+		}
+		text.value = '';
+		return Math.max(Math.min(...all), 0.1);
+	})()`}, &ms)
+	return ms
 }
 
 func twoTabs(c *customer) {

@@ -139,7 +139,7 @@ class Page {
   async gone(where) { await this.#in(where).first().waitFor({ state: 'hidden' }); }
   async exists(where) { await this.#in(where).first().waitFor({ state: 'attached' }); }
   async count(where) { return this.#in(where).count(); }
-  async texts(where) { return (await this.#in(where).allInnerTexts()).map(t => t.trim()); }
+  async texts(where) { return (await this.#in(where).allTextContents()).map(t => t.trim()); }
   async values(where) { return this.#in(where).evaluateAll(all => all.map(e => e.value)); }
   async attribute({ attribute, ...where }) { return this.#in(where).first().getAttribute(attribute); }
   async fill({ value, ...where }) { await this.#in(where).fill(value); }

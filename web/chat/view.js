@@ -29,7 +29,8 @@ export class View {
   #who; // who answered last
   /** @type {Record<string, ReturnType<typeof setTimeout>>} */
   #timers = {};
-  #tidying = false;
+  /** @type {Set<Node | null>} */
+  #untidy = new Set(); // what changed, and its neighbours
   /** @type {{ replace?: string, reply?: { id: string, quote: string } }} what the next message is about */
   #about = {};
 
@@ -88,7 +89,9 @@ export class View {
     const at = () => this.#atEnd();
     let was = true; // at the end, before the size changed
     $('scroll').addEventListener('scroll', () => { was = at(); });
-    new ResizeObserver(() => { if (was) this.#toEnd(); }).observe($('scroll'));
+    const resized = new ResizeObserver(() => { if (was) this.#toEnd(); });
+    resized.observe($('scroll'));
+    resized.observe($('log')); // messages out of sight have no size until they come into it
     $('log').addEventListener('load', () => { if (was) this.#toEnd(); }, true); // a picture
     $('emoji').append(...EMOJI.split(' ').map(e => make('button', { type: 'button', className: 'plain', textContent: e, onclick: () => this.#insert(e) })));
     for (const id of ['emoji', 'menu']) $(id).addEventListener('beforetoggle', (/** @type {any} */ e) => { if (e.newState === 'open') this.#beside($(id), $(`${id}-button`)); });
@@ -128,6 +131,7 @@ export class View {
   message(m, what) {
     const stick = this.#atEnd() || (what === 'new' && m.mine && m.state === 'waiting');
     let node = this.#nodes.get(m.key);
+    if (node) this.#tidy(node.previousElementSibling, node.nextElementSibling);
     if (what === 'gone') {
       node?.remove();
       this.#nodes.delete(m.key);
@@ -150,7 +154,7 @@ export class View {
     if (moved) this.#place(node, m.page > 0);
     if (!m.mine && what === 'new') this.#who = who;
     if (what === 'new' && !m.page) this.#choices(m);
-    this.#tidy();
+    this.#tidy(node.previousElementSibling, node, node.nextElementSibling);
     if (stick) this.#toEnd();
     if (stick && what === 'new' && node.offsetHeight > $('scroll').clientHeight) node.scrollIntoView(); // from its beginning
   }
@@ -326,24 +330,25 @@ export class View {
     if (last) last.after(node); else $('log').prepend(node);
   }
 
-  // #tidy shows a day once, and a name once for all that follows from the same person.
-  #tidy() {
-    if (this.#tidying) return;
-    this.#tidying = true;
-    queueMicrotask(() => {
-      this.#tidying = false;
-      let day = '', who = '';
-      for (const node of $('log').children) {
-        const its = dayOf(node.at);
-        const [label] = node.children;
-        const text = its === day ? '' : its;
-        if (label.textContent !== text) label.textContent = text;
-        node.classList.toggle('first', its !== day || node.who !== who);
-        const next = node.nextElementSibling; // the time is said once for what was said in one breath
-        node.classList.toggle('quiet', Boolean(next) && next.stamp === node.stamp && !node.alone);
-        [day, who] = [its, node.who];
-      }
-    });
+  /** #tidy shows a day once, and a name once for all that follows from the same person. Where much was said, only what changed is looked at. @param {...any} nodes */
+  #tidy(...nodes) {
+    if (!this.#untidy.size) {
+      queueMicrotask(() => {
+        for (const node of this.#untidy) if (node?.isConnected) this.#neat(node);
+        this.#untidy.clear();
+      });
+    }
+    for (const node of nodes) this.#untidy.add(node);
+  }
+
+  /** @param {Node} node */
+  #neat(node) {
+    const before = /** @type {Node | null} */ (node.previousElementSibling), next = /** @type {Node | null} */ (node.nextElementSibling);
+    const day = dayOf(node.at), newDay = !before || dayOf(before.at) !== day;
+    const [label] = node.children, text = newDay ? day : '';
+    if (label.textContent !== text) label.textContent = text;
+    node.classList.toggle('first', newDay || node.who !== before?.who);
+    node.classList.toggle('quiet', next?.stamp === node.stamp && !node.alone); // the time is said once for what was said in one breath
   }
 
   #grow() {
