@@ -536,6 +536,7 @@ func deskDown(c *customer) {
 // keyRunsOut: the key is none any more while the page is open and connected. The address is that of who had it: the page takes another one.
 func keyRunsOut(c *customer) {
 	c.start(nil)
+	c.do("see", args{"css": ".message[data-state=sent]"}) // what is not confirmed comes along
 	old := c.thread
 	c.set(func(th *fakeThread) { th.down = true })
 	c.write("Are you there?")

@@ -161,6 +161,10 @@ async function run() {
       if (m.markable && m.id) newest = m.id;
     }
     const fresh = thread.take(m, page);
+    if (fresh && $('chat').hidden) { // what was said is shown, whatever another tab has left in what is kept
+      keep.set({ started: true });
+      view.chat(false);
+    }
     if (fresh && !fresh.mine && page === 0) {
       newestAt = fresh.at;
       if (!host.visible && fresh.at > keep.all.readAt) news(unseen + 1);

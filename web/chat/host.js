@@ -70,10 +70,10 @@ export class Host {
   /** live says whether a conversation is open: then the host's next page loads the chat again. @param {boolean} is */
   live(is) { this.tell({ live: is }); }
 
-  /** @param {string} text */
-  keep(text) {
+  /** keep has the host page change what it keeps: what another tab has changed meanwhile may not have come here yet. @param {object} change @param {string} text both together, as far as is known here */
+  keep(change, text) {
     this.kept = text;
-    this.tell({ keep: text });
+    this.tell({ keep: change });
   }
 
   /** @param {number} n */

@@ -37,7 +37,7 @@ export class Keep {
   /** @param {Partial<Frontdesk.Kept>} change */
   set(change) {
     this.#copy = JSON.stringify({ ...this.all, ...change });
-    if (this.where === 'host') this.#host.keep(this.#copy);
+    if (this.where === 'host') this.#host.keep(change, this.#copy);
     try { if (this.where === 'own') localStorage.setItem(this.#name, this.#copy); } catch { /* full: memory has it */ }
   }
 

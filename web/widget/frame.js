@@ -80,7 +80,7 @@ i:empty{display:none}
     close() { show(false); },
     unread(n) { unread = n; label(); },
     live(is) { stored('localStorage', state, is ? String(Date.now()) : ''); },
-    keep(text) { stored('localStorage', `frontdesk:${name}`, text); },
+    keep(change) { stored('localStorage', `frontdesk:${name}`, JSON.stringify({ ...JSON.parse(kept() || '{}'), ...change })); },
     tab(word) {
       if (!tabs) {
         tabs = new BroadcastChannel(state);
