@@ -1,7 +1,7 @@
 # make run    a desk to try out on this machine: RUN_DIR (run), XMPP_PORT (5222), HTTP_PORT (8080)
 # make test   everything that is tested; installs what is missing
 # make bench  figures of the relay, of rooms and of memory, beside others in the same run
-# make soak  an hour (SOAKTIME) at half of what desk and a real Prosody can take: heap, goroutines, times by the minute
+# make soak   an hour (SOAKTIME) at half of what desk and a real Prosody can take: heap, goroutines, times by the minute
 # make year   a simulated year of a shop for every strategy: waiting times, shares
 # make kill   100 kills while 100,000 messages go through a real server: KILLFLAGS="-kills 100 -messages 100000 -seed 1 -server prosody -faults desk"
 # make fuzz   every fuzzer for FUZZTIME (30s); for a night's millions of inputs each, FUZZTIME=30m or FUZZTIME=5000000x
@@ -55,10 +55,10 @@ lint: | deps
 	node web/browser/strophe.mjs -check
 
 test-race: | deps
-	go test -race -timeout 5m $(TESTFLAGS) $$(go list ./... | grep -Ev '$(REAL)')
+	go test -race -timeout 10m $(TESTFLAGS) $$(go list ./... | grep -Ev '$(REAL)')
 
 test-real: | deps
-	go test -count=1 -timeout 8m $(TESTFLAGS) $$(go list ./... | grep -E '$(PLAIN)')
+	go test -count=1 -timeout 12m $(TESTFLAGS) $$(go list ./... | grep -E '$(PLAIN)')
 	go test -count=1 $(TESTFLAGS) -run '^TestWhoMayWhat$$' ./relay
 
 bench:
