@@ -7,8 +7,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"frontdesk/web/browser"
 )
@@ -43,6 +45,20 @@ func TestLimitsTold(t *testing.T) {
 	second.look("crowded")
 	for _, end := range all {
 		end()
+	}
+	for start := time.Now(); ; runtime.Gosched() { // a handler returns a little after its socket
+		answer, err := http.Get(site.URL + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		figures := text(t, answer.Body)
+		answer.Body.Close()
+		if strings.Contains(figures, "frontdesk_web_sockets 1\n") {
+			break
+		}
+		if time.Since(start) > 20*time.Second {
+			t.Fatal("the sockets are counted yet")
+		}
 	}
 	second.do("forward", args{"ms": 61_000})
 	second.do("see", args{"css": ".message[data-state=sent]"})

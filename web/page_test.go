@@ -539,14 +539,14 @@ func keyRunsOut(c *customer) {
 	c.do("see", args{"css": ".message[data-state=sent]"}) // what is not confirmed comes along
 	old := c.thread
 	c.set(func(th *fakeThread) { th.down = true })
-	c.write("Are you there?")
+	c.write("Do you know me?")
 	c.see("We can’t be reached right now.")
 	c.set(func(th *fakeThread) { th.down, th.gone = false, true })
 	c.desk.await(c.t, "what waited in a new thread", func(s *deskState) bool {
-		c.thread = s.find(func(th *fakeThread) bool { return th != old && slices.Contains(words(th), "Are you there?") })
+		c.thread = s.find(func(th *fakeThread) bool { return th != old && slices.Contains(words(th), "Do you know me?") })
 		return c.thread != nil
 	})
-	c.shows("Are you there?")
+	c.shows("Do you know me?")
 }
 
 func earlier(c *customer) {
