@@ -681,17 +681,23 @@ func tabClosed(c *customer) {
 }
 
 // slowTab: the tab that has the connection does not answer in time, so that another one connects, too: whichever goes on, both
-// show everything, and go on together.
+// show everything, and go on together. What was written in the one that gives way, before it could send it, is sent.
 func slowTab(c *customer) {
 	c.start(nil)
 	for i := range 3 { // who goes on is chance
 		c.do("run", args{"script": "void setTimeout(() => { for (const until = Date.now() + 3000; Date.now() < until;); })"})
 		tab := *c
 		tab.name += fmt.Sprint(" ", i+2)
+		c.set(func(th *fakeThread) { th.down = true })
 		tab.do("tab", args{"of": c.name})
-		tab.see("Question of slow tab")
 		id := fmt.Sprint("d", i)
-		c.desk.await(c.t, "a connection", func(*deskState) bool { return c.thread.client != nil })
+		tab.write("Written in time, " + id)
+		c.set(func(th *fakeThread) { th.down = false })
+		tab.see("Question of slow tab")
+		c.desk.await(c.t, "it", func(*deskState) bool {
+			return c.thread.client != nil && slices.Contains(words(c.thread), "Written in time, "+id)
+		})
+		c.see("Written in time, " + id)
 		c.desk.say(c.thread, id, "<body>To all, "+id+"</body>"+nickAnna)
 		for _, one := range []*customer{c, &tab} {
 			one.see("To all, " + id)

@@ -245,7 +245,8 @@ func signedIn(c *customer) {
 
 // elsewhere: a page that is told that the conversation is somewhere else says so, stays silent, and takes it back when it is asked to.
 func elsewhere(c *customer) {
-	c.start(nil)
+	c.start(args{"clock": true})
+	c.do("forward", args{"ms": 11_000}) // so long it takes it for another tab's doing
 	c.set(func(th *fakeThread) {
 		th.client.send(`<message xmlns='jabber:client' from='%s/desk' type='headline'><released xmlns='urn:frontdesk:0'/></message>`, testQueue)
 	})

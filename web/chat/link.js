@@ -104,6 +104,13 @@ export class Link {
     this.#expectReceipts();
   }
 
+  /** flush sends what waits in the outbox, if it can. */
+  flush() {
+    if (!this.ready) return;
+    for (const m of this.#keep.all.outbox) if (!m.failed) this.#transmit(m);
+    this.#expectReceipts();
+  }
+
   /** signal sends a chat state; it may be lost. @param {string} state */
   signal(state) {
     if (this.ready) this.#send($msg({ to: this.#config.queue, type: 'chat' }).c(state, { xmlns: NS.states }));
@@ -272,8 +279,7 @@ export class Link {
       if (conn !== this.#conn) return;
       this.#readySince = Date.now();
       this.#enter('ready');
-      for (const m of this.#keep.all.outbox) if (!m.failed) this.#transmit(m);
-      this.#expectReceipts();
+      this.flush();
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       if (conn !== this.#conn) return;

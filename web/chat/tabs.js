@@ -27,7 +27,7 @@ export class Tabs {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #calls = new Map();
-  #rival = -Infinity; // when another tab led, too
+  #rival = -Infinity; // when another tab led, too, or may have
   #count = 0;
 
   /**
@@ -102,6 +102,7 @@ export class Tabs {
 
   #lead() {
     this.#leader = '';
+    this.#rival = Date.now();
     this.#link = this.#make(/** @type {any} */ (new Proxy({}, {
       get: (_, event) => (/** @type {any[]} */ ...args) => {
         this.#deliver(/** @type {string} */ (event), args);
@@ -147,10 +148,15 @@ export class Tabs {
       } else {
         const led = this.#link;
         this.#follow(from);
-        if (led) this.#send?.({ to: from, who: 1 }); // it was there and only slow: it knows more
+        if (led) this.#send?.({ to: from, who: 1, led: 1 }); // it was there and only slow: it knows more
       }
     } else if (word.who) {
-      if (this.#link) this.#send?.({ to: from, all: [this.#now, this.#log] });
+      if (!this.#link) return;
+      this.#send?.({ to: from, all: [this.#now, this.#log] });
+      if (!word.led) return;
+      this.#rival = Date.now();
+      this.#retake();
+      this.#link.flush(); // what it could not send any more
     } else if (word.all) {
       if (!this.#link) this.#learn(from, word.all);
     } else if (word.bye) {
