@@ -17,12 +17,12 @@ import (
 )
 
 const (
-	outage    = 72_000   // messages: an hour of 20 a second
-	crowd     = 100      // customers
-	late      = 10       // of them begin during the outage
-	waitings  = 16       // messages of one without a receipt
-	flatBytes = 40 << 20 // by which the desk's own memory may grow
-	fullBytes = 96 << 20 // and where a link's buffer of 32 MiB is full
+	outage    = 72_000    // messages: an hour of 20 a second
+	crowd     = 100       // customers
+	late      = 10        // of them begin during the outage
+	waitings  = 16        // messages of one without a receipt
+	flatBytes = 128 << 20 // by which the desk's own memory may grow: 64 MiB may wait for a loop that gets no processor time
+	fullBytes = 160 << 20 // and where a link's buffer of 32 MiB is full
 )
 
 // TestOutage: one side's server is not there for an hour of traffic, which goes through as fast as it can. The other side is answered
