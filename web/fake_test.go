@@ -52,6 +52,7 @@ type fakeThread struct {
 	silent bool // messages are kept, but no receipt is given
 	down   bool // the server says that the desk is not there
 	gone   bool // the desk does not know the key any more
+	hasty  bool // what was said last comes before the page of the archive that it is on
 }
 
 type fakeMessage struct {
@@ -329,6 +330,10 @@ func (d *fakeDesk) page(th *fakeThread, c *fakeClient, s *fakeStanza, head strin
 		} else {
 			to = from + s.Query.Set.Max
 		}
+	}
+	if th.hasty && to > from && !th.archive[to-1].mine {
+		m := th.archive[to-1]
+		c.send(`<message xmlns='jabber:client' from='%s/desk' to='%s' type='chat' id='%s'>%s</message>`, c.desk, c.jid, m.id, m.inner)
 	}
 	for i := from; i < to; i++ {
 		m := th.archive[i]

@@ -89,6 +89,7 @@ func TestPage(t *testing.T) {
 		"looks":              looks,
 		"tab closed":         tabClosed,
 		"slow tab":           slowTab,
+		"overtaken":          overtaken,
 		"own changes":        ownChanges,
 		"uploads":            uploads,
 		"faces":              seesFaces,
@@ -338,6 +339,20 @@ func lostOnTheWay(c *customer) {
 			c.t.Errorf("heard %v", th.heard)
 		}
 	})
+}
+
+// overtaken: something is said while what was said before is still being fetched.
+func overtaken(c *customer) {
+	c.start(nil)
+	c.set(func(th *fakeThread) {
+		th.hasty = true
+		for _, body := range []string{"First", "Second", "Third"} {
+			th.archive = append(th.archive, fakeMessage{false, body, "<body>" + body + "</body>", time.Now()})
+		}
+	})
+	c.desk.cut(c.thread)
+	c.see("Second")
+	c.shows("Question of overtaken", "First", "Second", "Third")
 }
 
 func receiptLost(c *customer) {

@@ -32,6 +32,8 @@ export class Link {
   #readySince = 0;
   #timers = new Map();
   #heard = 0;
+  /** @type {(() => void)[] | null} */
+  #held = null; // what came while what was said before it is fetched
   #session = ''; // the key of who is signed in at the site; kept nowhere
   /** @type {Frontdesk.Place} */
   #place;
@@ -272,6 +274,7 @@ export class Link {
     this.#enter('sync');
     this.#cancel('receipt');
     this.#on.busy(true);
+    this.#held ??= [];
     try {
       await this.#claim(conn);
       conn.send($pres({ to: this.#config.queue }));
@@ -286,9 +289,17 @@ export class Link {
       this.#enter('unreachable');
       this.#after('retry', this.#pause(), () => this.#sync(conn));
     } finally {
-      if (conn === this.#conn || !this.#conn) this.#on.busy(false);
+      if (conn === this.#conn || !this.#conn) {
+        const held = this.#held ?? [];
+        this.#held = null;
+        for (const show of held) show();
+        this.#on.busy(false);
+      }
     }
   }
+
+  /** #inTurn shows what has just been said behind what was said before. @param {() => void} show */
+  #inTurn(show) { if (this.#held) this.#held.push(show); else show(); }
 
   /** @param {any} conn @returns {Promise<void>} */
   async #claim(conn) {
@@ -435,7 +446,7 @@ export class Link {
     const said = child(stanza, 'said', NS.claim); // by the customer, here or on another device
     if (said) {
       const own = readForwarded(said, queue);
-      if (own?.mine) this.#known(own, 0);
+      if (own?.mine) this.#inTurn(() => this.#known(own, 0));
       return;
     }
     if (child(stanza, 'released', NS.claim)) { // another connection has claimed the thread
@@ -451,7 +462,7 @@ export class Link {
       this.#expectReceipts();
     }
     if (m.wantsReceipt && m.id) this.#send($msg({ to: queue, type: 'chat' }).c('received', { xmlns: NS.receipts, id: m.id }));
-    this.#on.message(m, 0);
+    this.#inTurn(() => this.#on.message(m, 0));
   }
 
   /** #bounced: what may pass ("wait", or nobody at the other end) is tried again, the rest is the customer's to see. @param {Element} stanza */
