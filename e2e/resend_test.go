@@ -79,3 +79,34 @@ func TestBouncesInAnyOrder(t *testing.T) {
 
 // maxAgain is how often at most a message goes out again within a minute.
 const maxAgain = 10
+
+// TestRepeatBehindMany: what a customer's client sends again is known as that, however much the agent has said meanwhile, and over a restart.
+func TestRepeatBehindMany(t *testing.T) {
+	t.Parallel()
+	w := newFake(t)
+	d := &dialogue{w: w, t: t, names: map[string]string{}, who: map[string]*client{}}
+	d.login("anna")
+	d.enter("anna")
+	d.login("alice")
+	alice, anna := d.who["alice"], d.who["anna"]
+	say := func(c *client, to, body string) {
+		must(t, c.send(stanza.New("", "message", "type", "chat", "to", to, "id", idOf(body)).Add(stanza.Text("", "body", body))))
+	}
+	hello := func() []*stanza.Element {
+		say(alice, string(queueJID), "Hello")
+		d.settle()
+		return anna.pending(func(s *stanza.Element) bool { return s.Local == "message" && s.ChildText("", "body") == "Hello" })
+	}
+	contact := string(hello()[0].From().Bare())
+	for i := range 200 {
+		say(anna, contact, fmt.Sprintf("answer %d", i))
+	}
+	d.settle()
+	if got := hello(); len(got) != 1 {
+		t.Errorf("anna got a repeat behind 200 messages as new: %s", got[1])
+	}
+	w.restart()
+	if got := hello(); len(got) != 1 {
+		t.Errorf("anna got a repeat after a restart as new: %s", got[1])
+	}
+}

@@ -254,11 +254,9 @@ func (r *Relay) arrived(t *thread, id string) {
 		return
 	}
 	r.fill(t)
-	for i := range t.recent {
-		if s := t.at(i); s.seq == seq && s.awaited {
-			s.awaited = false
-			r.passToCustomer(t, signal("chat", stanza.New(nsMarkers, "received", "id", s.id)))
-		}
+	if s := t.saying(seq); s != nil && s.awaited {
+		s.awaited = false
+		r.passToCustomer(t, signal("chat", stanza.New(nsMarkers, "received", "id", s.id)))
 	}
 }
 

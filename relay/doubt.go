@@ -50,13 +50,16 @@ func (r *Relay) settleDoubt(agent string) {
 		}
 		r.fill(t)
 		first := uint64(0)
-		for i := range t.recent {
-			s := t.at(i)
-			if s.at < r.doubtFrom.UnixNano() {
-				break
-			}
-			if s.by != agent {
-				first = s.seq
+		for side := range t.recent {
+			l := &t.recent[side]
+			for i := range l.ring {
+				s := l.at(i)
+				if s.at < r.doubtFrom.UnixNano() {
+					break
+				}
+				if s.by != agent && (first == 0 || s.seq < first) {
+					first = s.seq
+				}
 			}
 		}
 		if first != 0 && (t.Missed == 0 || t.MissedBy != agent || first < t.Missed) {

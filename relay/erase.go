@@ -273,7 +273,7 @@ func (r *Relay) expungeThread(t *thread, x *erasure) {
 	}
 	t.Slug, t.Tags, t.Notes, t.Asking, t.Given, t.After, t.Rated = slug(""), nil, nil, nil, nil, nil, 0
 	t.Lost, t.Missed, t.MissedBy, t.MissedTill = 0, 0, "", 0
-	t.recent, t.newest, t.filled, t.told = nil, 0, false, nil
+	t.recent, t.filled, t.told = [2]sayings{}, false, nil
 	r.saveThread(t)
 	x.Rows[tableThread]++
 }

@@ -229,10 +229,8 @@ func (r *Relay) resolve(t *thread, by string, m *intake) bool {
 
 // root follows a correction to what was said first, which is what everybody refers to (XEP-0308 §3).
 func (r *Relay) root(t *thread, seq uint64) uint64 {
-	for i := range t.recent {
-		if s := t.at(i); s.seq == seq && s.root != 0 {
-			return s.root
-		}
+	if s := t.saying(seq); s != nil && s.root != 0 {
+		return s.root
 	}
 	return seq
 }

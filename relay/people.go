@@ -102,8 +102,7 @@ type thread struct {
 	contact  stanza.JID // what we write from on the agents' side
 	from     stanza.JID // and on the customers' side
 	archive  string     // of its records
-	recent   []said     // a ring of at most maxRecent
-	newest   int        // index of the newest in recent
+	recent   [2]sayings // the customer's, and the agents': however much one side says, what the other repeats is known
 	filled   bool       // recent has been read from the store
 	told     map[string]bool
 	stood    *standing // where the customer was told that he stands, in this conversation
@@ -133,7 +132,7 @@ type said struct {
 }
 
 const (
-	maxRecent = 128
+	maxRecent = 128    // of each side
 	maxCached = 50_000 // threads kept in memory beyond the open ones
 )
 
@@ -148,21 +147,52 @@ func (r *Relay) remember(t *thread, seq uint64, by string, w *words, at time.Tim
 	// A piece of a stanza would keep all of it in memory, hence the clone.
 	s := said{seq: seq, key: r.idKey(by, w.ID), sum: w.sum(r.seed), at: at.UnixNano(), by: by, id: strings.Clone(w.ID), root: w.Replace,
 		awaited: by == "" && w.ID != "" && w.trackable()}
-	if len(t.recent) < maxRecent {
-		t.recent = append(t.recent, s)
-		t.newest = len(t.recent) - 1
+	t.saidBy(by).add(s)
+}
+
+// sayings are the newest messages of one side, a ring of at most maxRecent.
+type sayings struct {
+	ring   []said
+	newest int // its index
+}
+
+func (l *sayings) add(s said) {
+	if len(l.ring) < maxRecent {
+		l.ring = append(l.ring, s)
+		l.newest = len(l.ring) - 1
 		return
 	}
-	t.newest = (t.newest + 1) % maxRecent
-	t.recent[t.newest] = s
+	l.newest = (l.newest + 1) % maxRecent
+	l.ring[l.newest] = s
 }
 
 // at returns the i-th newest message in memory, counting from 0.
-func (t *thread) at(i int) *said {
-	if i = t.newest - i; i < 0 {
-		i += len(t.recent)
+func (l *sayings) at(i int) *said {
+	if i = l.newest - i; i < 0 {
+		i += len(l.ring)
 	}
-	return &t.recent[i]
+	return &l.ring[i]
+}
+
+// saidBy is what the side of an author has said.
+func (t *thread) saidBy(by string) *sayings {
+	if by == "" {
+		return &t.recent[0]
+	}
+	return &t.recent[1]
+}
+
+// saying returns the message of a record; nil where it is not in memory.
+func (t *thread) saying(seq uint64) *said {
+	for side := range t.recent {
+		l := &t.recent[side]
+		for i := range l.ring {
+			if s := l.at(i); s.seq == seq {
+				return s
+			}
+		}
+	}
+	return nil
 }
 
 // byID finds a message by the id that its author's client gave it.
@@ -171,8 +201,9 @@ func (r *Relay) byID(t *thread, by, id string) *said {
 		return nil
 	}
 	key := r.idKey(by, id)
-	for i := range t.recent {
-		if s := t.at(i); s.key == key && s.id == id && s.by == by {
+	l := t.saidBy(by)
+	for i := range l.ring {
+		if s := l.at(i); s.key == key && s.id == id && s.by == by {
 			return s
 		}
 	}
@@ -216,20 +247,40 @@ func (r *Relay) fill(t *thread) {
 		return
 	}
 	t.filled = true
-	page, _, err := r.store.Page(t.archive, store.Query{Limit: maxRecent, Last: true})
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	t.recent = t.recent[:0]
-	for _, rec := range page {
-		if e, err := decode(rec); err == nil {
+	t.recent = [2]sayings{}
+	var found []*entry // newest first
+	var sides [2]int
+	ask := store.Query{Limit: maxRecent, Last: true}
+	for range fillPages {
+		page, more, err := r.store.Page(t.archive, ask)
+		if err != nil {
+			r.fail(err)
+			return
+		}
+		for _, rec := range slices.Backward(page) {
+			e, err := decode(rec)
+			if err != nil {
+				continue
+			}
 			if by, ok := e.said(); ok {
-				r.remember(t, e.seq, by, e.words, e.at)
+				found = append(found, e)
+				sides[min(len(by), 1)]++
 			}
 		}
+		// What is older than any repeat is not looked for any further.
+		if !more || len(page) == 0 || min(sides[0], sides[1]) >= maxRecent || len(found) >= maxRecent && r.now.Sub(page[0].Time) > repeatWithin {
+			break
+		}
+		ask.Before = page[0].Seq
+	}
+	for _, e := range slices.Backward(found) {
+		by, _ := e.said()
+		r.remember(t, e.seq, by, e.words, e.at)
 	}
 }
+
+// fillPages bounds how many pages of a thread fill reads.
+const fillPages = 8
 
 func (r *Relay) customer(n uint64) *customer {
 	if c := r.customers[n]; c != nil || n == 0 {

@@ -388,10 +388,8 @@ func (r *Relay) refer(t *thread, seq uint64, receiver string) string {
 
 // lookUp finds who wrote a record of a thread and under which id: in memory, else in the log.
 func (r *Relay) lookUp(t *thread, seq uint64) (by, id string, ok bool) {
-	for i := range t.recent {
-		if s := t.at(i); s.seq == seq {
-			return s.by, s.id, true
-		}
+	if s := t.saying(seq); s != nil {
+		return s.by, s.id, true
 	}
 	page, _, err := r.store.Page(t.archive, store.Query{After: seq - 1, Before: seq + 1, Limit: 1})
 	if err != nil || len(page) == 0 {
