@@ -13,7 +13,7 @@ import (
 )
 
 // repeatWithin is how long a customer's client may send the same message again without its being taken for a new one, if it is still among
-// the newest maxRecent of the thread.
+// the newest maxRecent of his in the thread.
 const repeatWithin = 10 * time.Minute
 
 var errTooLong = stanza.Error{Type: "modify", Condition: "policy-violation", Text: "This message is too long. Please send it in parts."}
