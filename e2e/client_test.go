@@ -13,8 +13,8 @@ import (
 	realclient "frontdesk/e2e/client"
 )
 
-// patience bounds every wait for something that must come.
-const patience = 20 * time.Second
+// patience bounds every wait for something that must come. A page sends again after 30 s what was lost between two connections.
+const patience = 45 * time.Second
 
 // client is somebody's client, on the fake server or on a real one. What it gets
 // stays in its inbox until a test takes it; IQs that ask are answered as a client answers them.

@@ -8,7 +8,7 @@
 //
 //   BASE_URL       origin that "open" starts from; needed
 //   CHROMIUM       executable, default /usr/bin/chromium
-//   PAGE_TIMEOUT   milliseconds that a command may wait, default 15000
+//   PAGE_TIMEOUT   milliseconds that a command may wait, default 45000
 //
 // Ends when standard input does.
 import { readFileSync, readdirSync } from 'node:fs';
@@ -18,7 +18,7 @@ import { chromium } from 'playwright-core';
 
 const BASE = new URL(process.env.BASE_URL ?? '');
 const CHAT = '/chat/';
-const TIMEOUT = Number(process.env.PAGE_TIMEOUT ?? 15000);
+const TIMEOUT = Number(process.env.PAGE_TIMEOUT ?? 45000);
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 const launch = (more = {}) => chromium.launch({
